@@ -1,0 +1,3 @@
+"""The version of keras-mer."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,30 @@
+"""Masks are bool tensors, True at a real step; these helpers apply them safely."""
+
+from keras import ops
+
+from keras_mer._types import Tensor
+
+
+def zero_masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    """`x` (batch, time, dim) with zeros where `mask` (batch, time) is False.
+
+    A `where`, not a product: NaN and infinity at a masked step must not survive,
+    nor reach a gradient.
+    """
+    if mask is None:
+        return x
+    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros((), dtype=x.dtype))
+
+
+def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean of `x` (batch, time, dim) over the real steps; zeros for a row without any."""
+    if mask is None:
+        return ops.mean(x, axis=1)
+    weights = ops.cast(mask, x.dtype)
+    count = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
+    return ops.sum(zero_masked(x, mask), axis=1) / count
+
+
+def presence(mask: Tensor) -> Tensor:
+    """(batch,) bool: whether a row of `mask` (batch, time) has any real step."""
+    return ops.any(mask, axis=-1)
