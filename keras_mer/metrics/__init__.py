@@ -1,0 +1,24 @@
+"""How predictions are scored: a report per protocol, and metrics for `compile`."""
+
+from keras_mer.metrics.binary_sentiment_accuracy import BinarySentimentAccuracy
+from keras_mer.metrics.class_report import class_report
+from keras_mer.metrics.pearson_correlation import PearsonCorrelation
+from keras_mer.metrics.protocols import PROTOCOLS, Figure, Protocol, protocols
+from keras_mer.metrics.report import report
+from keras_mer.metrics.seven_class_accuracy import SevenClassAccuracy
+from keras_mer.metrics.unweighted_accuracy import UnweightedAccuracy
+from keras_mer.metrics.weighted_f1 import WeightedF1
+
+__all__ = [
+    "PROTOCOLS",
+    "BinarySentimentAccuracy",
+    "Figure",
+    "PearsonCorrelation",
+    "Protocol",
+    "SevenClassAccuracy",
+    "UnweightedAccuracy",
+    "WeightedF1",
+    "class_report",
+    "protocols",
+    "report",
+]
