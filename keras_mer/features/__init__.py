@@ -1,0 +1,5 @@
+"""Raw text, sound and video become the features a model asks for."""
+
+from keras_mer.features.text_encoder import TextEncoder
+
+__all__ = ["TextEncoder"]

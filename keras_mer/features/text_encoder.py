@@ -1,0 +1,241 @@
+"""Token-level text features from all-MiniLM-L6-v2."""
+
+import hashlib
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_mer._files import home
+from keras_mer.features import _minilm
+from keras_mer.features._buckets import bucket
+from keras_mer.features._cache import FeatureCache, Row
+
+if TYPE_CHECKING:
+    from keras_mer.data import Ragged
+
+POSITIONS = 512  # the longest sequence that the encoder has position embeddings for
+LONG_WORK = 256  # texts; below it a progress bar is more noise than news
+
+
+class TextEncoder:
+    """Turns texts into one vector per word piece, with a frozen all-MiniLM-L6-v2.
+
+    The vectors are the encoder's last layer, for `[CLS]`, every word piece and
+    `[SEP]`, in float32, and the same on every backend to 1e-4. Texts are split
+    into word pieces exactly as the encoder was trained on them: without accents,
+    in lower case, Unicode white space as spaces, control characters left out.
+    What looks like a special token, such as `[SEP]`, is read as text.
+
+    The encoder is loaded when the first text has to be computed. Encoded texts
+    are cached by content in `KERAS_MER_HOME/features` (about 1.5 kB a word
+    piece), so that encoding a data set again costs nothing.
+
+    Args:
+        folder: a folder with `config.json`, `model.safetensors` and `vocab.txt`.
+            Without it: `KERAS_MER_MINILM`; an installed package that carries the
+            files; the Hugging Face Hub. Each file's sha256 is checked.
+        max_length: the most word pieces of one text, `[CLS]` and `[SEP]` among
+            them, 3 to 512. Longer texts lose their end; `truncated` counts them.
+        batch_size: how many texts are computed at once.
+        cache: whether encoded texts are looked up and kept on disk.
+
+    Attributes:
+        specification: what the features are, for the metadata of a model.
+        truncated: how many texts of the last `encode` were longer than `max_length`.
+
+    Raises:
+        ValueError: if an argument is out of range, or a file is not the published one.
+        FileNotFoundError: at the first `encode`, if the encoder is nowhere to be found.
+        ImportError: at the first `encode`, if keras-hub is not installed.
+
+    Example:
+        ```python
+        encoder = keras_mer.features.TextEncoder()
+        features = encoder.encode(["I loved it.", "It was far too long."])
+        features[0].shape  # (6, 384): [CLS] i loved it . [SEP]
+        ```
+
+    Reference:
+        Wang et al., "MiniLM", NeurIPS 2020; Reimers and Gurevych, "Sentence-BERT",
+        EMNLP 2019, whose authors tuned and published the weights.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        max_length: int = 128,
+        batch_size: int = 64,
+        cache: bool = True,
+    ) -> None:
+        if not 3 <= max_length <= POSITIONS:
+            raise ValueError(f"`max_length` must be 3 to {POSITIONS}; received {max_length}")
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be 1 or more; received {batch_size}")
+        self.folder = folder
+        self.max_length = max_length
+        self.batch_size = batch_size
+        self.cache = cache
+        self.truncated = 0
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """What the features are: equal specifications mean equal features."""
+        return {
+            "modality": "text",
+            "extractor": _minilm.NAME,
+            "dimension": _minilm.DIMENSION,
+            "layer": "last",
+            "special_tokens": ["[CLS]", "[SEP]"],
+            "max_length": self.max_length,
+            "sha256": dict(_minilm.FILES),
+        }
+
+    def encode(self, texts: Sequence[str | None], progress: bool | None = None) -> "Ragged":
+        """One `(word pieces, 384)` float32 array per text.
+
+        Args:
+            texts: the texts. `None`, a missing text, gives no steps; an empty one
+                gives those of `[CLS]` and `[SEP]`.
+            progress: whether to show a progress bar on the standard error; `None`
+                shows one for long work in a terminal.
+
+        Raises:
+            TypeError: if `texts` is a single string, or holds anything else than
+                strings and `None`.
+        """
+        from keras_mer.data import Ragged
+
+        texts = _checked(texts)
+        keys = {text: self._key(text) for text in texts if text is not None}
+        rows = self._cached.get(list(keys.values())) if self.cache else {}
+        missing = [text for text, key in keys.items() if key not in rows]
+        for batch in _with_progress(self._computed(missing), len(missing), progress):
+            fresh = {keys[text]: row for text, row in batch.items()}
+            if self.cache:
+                self._cached.put(fresh)
+            rows.update(fresh)
+        flags = [text is not None and rows[keys[text]][1] for text in texts]
+        self.truncated = sum(flags)
+        none = np.zeros((0, _minilm.DIMENSION), dtype="float32")
+        return Ragged.from_list(
+            [none if text is None else rows[keys[text]][0] for text in texts],
+            dim=_minilm.DIMENSION,
+        )
+
+    @cached_property
+    def _cached(self) -> FeatureCache:
+        name = f"{_minilm.NAME}-{self._digest.hexdigest()[:16]}.sqlite3"
+        return FeatureCache(home() / "features" / name, _minilm.DIMENSION)
+
+    @cached_property
+    def _digest(self) -> "hashlib._Hash":
+        return hashlib.sha256(json.dumps(self.specification, sort_keys=True).encode() + b"\n")
+
+    def _key(self, text: str) -> bytes:
+        digest = self._digest.copy()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    def _computed(self, texts: Sequence[str]) -> Iterator[dict[str, Row]]:
+        """The texts' rows, batch by batch, the shortest texts first."""
+        if not texts:
+            return
+        pieces = self._word_pieces(texts)
+        order = sorted(range(len(texts)), key=lambda index: len(pieces[index]))
+        for start in range(0, len(order), self.batch_size):
+            batch = order[start : start + self.batch_size]
+            kept = [pieces[index][: self.max_length - 2] for index in batch]
+            vectors = self._forward(kept)
+            yield {
+                texts[index]: (vectors[row, : len(ids) + 2], len(ids) < len(pieces[index]))
+                for row, (index, ids) in enumerate(zip(batch, kept, strict=True))
+            }
+
+    def _word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        tokenizer, _ = self._encoder
+        return [[int(piece) for piece in ids] for ids in tokenizer([_plain(t) for t in texts])]
+
+    def _forward(self, pieces: Sequence[Sequence[int]]) -> np.ndarray:
+        """The last layer for a batch, padded to one of few shapes."""
+        tokenizer, network = self._encoder
+        longest = max(len(ids) for ids in pieces) + 2
+        length = min(bucket(longest, smallest=8), self.max_length)
+        count = min(bucket(len(pieces)), self.batch_size)
+        # Rows beyond the batch hold one real step: softmax needs something to weigh.
+        ids = np.full((count, length), tokenizer.pad_token_id, dtype="int32")
+        ids[:, 0] = tokenizer.cls_token_id
+        lengths = np.ones(count, dtype="int32")
+        for row, own in enumerate(pieces):
+            ids[row, 1 : len(own) + 1] = own
+            ids[row, len(own) + 1] = tokenizer.sep_token_id
+            lengths[row] = len(own) + 2
+        outputs = network.predict_on_batch(
+            {
+                "token_ids": ids,
+                "segment_ids": np.zeros_like(ids),
+                "padding_mask": (np.arange(length) < lengths[:, None]).astype("int32"),
+            }
+        )
+        return np.asarray(outputs, dtype="float32")[: len(pieces)]
+
+    @cached_property
+    def _encoder(self) -> tuple[Any, Any]:
+        tokenizer, backbone = _minilm.load_minilm(_minilm.find_minilm(self.folder))
+        import keras  # imported above already, and there without TensorFlow's chatter
+
+        return tokenizer, keras.Model(backbone.input, backbone.output["sequence_output"])
+
+
+def _checked(texts: object) -> list[str | None]:
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise TypeError(
+            f"expected a list of texts; received {type(texts).__name__}. "
+            "Wrap a single text in a list"
+        )
+    texts = list(texts)
+    for row, text in enumerate(texts):
+        if text is not None and not isinstance(text, str):
+            raise TypeError(
+                f"row {row}: expected a text (str), or None for a missing one; "
+                f"received {type(text).__name__}"
+            )
+    return texts
+
+
+def _plain(text: str) -> str:
+    """The text as the encoder's training saw it, but for its splitting into word pieces."""
+    shown = (
+        character
+        for character in text
+        if character.isspace()
+        or (unicodedata.category(character)[0] != "C" and character != "\N{REPLACEMENT CHARACTER}")
+    )
+    decomposed = unicodedata.normalize("NFD", " ".join("".join(shown).split()))
+    # Letter by letter: the lower case of a whole word knows a final sigma, the encoder does not.
+    return "".join(
+        character.lower() for character in decomposed if unicodedata.category(character) != "Mn"
+    )
+
+
+def _with_progress(
+    batches: Iterator[dict[str, Row]], total: int, progress: bool | None
+) -> Iterator[dict[str, Row]]:
+    if progress is None:
+        progress = total > LONG_WORK and sys.stderr is not None and sys.stderr.isatty()
+    if not progress:
+        yield from batches
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("encoding text", total=total)
+        for batch in batches:
+            bar.advance(task, len(batch))
+            yield batch
