@@ -2,8 +2,8 @@
 
 from typing import Any
 
+import keras
 import numpy as np
-from keras import ops
 
 
 def scores(values: Any, name: str) -> np.ndarray:
@@ -98,8 +98,11 @@ def _check_lengths(y_true: np.ndarray, y_pred: np.ndarray) -> None:
 
 def _finite(values: Any, name: str) -> np.ndarray:
     """`values` as a float array without gaps; float32 and float64 stay as they are."""
+    if isinstance(values, keras.Variable):
+        values = values.value
     try:
-        array = np.asarray(ops.convert_to_numpy(values) if ops.is_tensor(values) else values)
+        tensor = keras.ops.is_tensor(values)
+        array = np.asarray(keras.ops.convert_to_numpy(values) if tensor else values)
         if array.dtype.kind in "OSUMmc":
             raise TypeError(f"of type {array.dtype}")
         if array.dtype not in (np.float32, np.float64):
