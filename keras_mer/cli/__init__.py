@@ -1,0 +1,51 @@
+"""The command line, `keras-mer ...`: a thin face over the public functions.
+
+A command is a function in a file of its own, and one line at the end of this one.
+Keras is imported inside the commands alone, so that `--help` is instant.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from keras_mer._version import __version__
+from keras_mer.cli.entries import show_card, show_list
+from keras_mer.cli.predict import predict
+
+app = typer.Typer(
+    name="keras-mer",
+    help="Emotion and sentiment from text, audio and video.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"keras-mer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """The entry point of `keras-mer`."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a letter must not cost the user the other rows.
+            stream.reconfigure(errors="backslashreplace")
+    app()
+
+
+app.command("predict")(predict)
+app.command("list")(show_list)
+app.command("card")(show_card)

@@ -1,0 +1,112 @@
+"""Predictions as a table, as CSV, or as one JSON object per line, each written as it comes."""
+
+import csv
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from keras_mer.predictor import Prediction
+
+Write = Callable[[int, Any, "Prediction"], None]
+
+COLUMNS = ("row", "score", "label", "probability", "decided_by", "share", "error", "text")
+COLOURS = {"negative": "red", "positive": "green"}
+DIGITS = 6
+
+
+def writer(output: str, file: TextIO) -> Write:
+    """What writes one result to `file`, as `table`, `json` or `csv`."""
+    return {"table": _table, "json": _json, "csv": _csv}[output](file)
+
+
+def _text_of(row: Any) -> str:
+    text = row.get("text") if isinstance(row, dict) else None
+    return text if isinstance(text, str) else ""
+
+
+def _best(prediction: "Prediction") -> tuple[float | None, float | None]:
+    """The label's probability, and the share of the modality that decided."""
+    probability = share = None
+    if prediction.probabilities and prediction.label is not None:
+        probability = prediction.probabilities[prediction.label]
+    if prediction.decided_by is not None:
+        share = prediction.shares[prediction.decided_by]
+    return probability, share
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)
+
+
+def _table(file: TextIO) -> Write:
+    console = Console(file=file, soft_wrap=False, highlight=False)
+    heading: list[str] = []
+
+    def write(number: int, row: Any, prediction: "Prediction") -> None:
+        if prediction.error:  # said on the standard error
+            return
+        if not heading:
+            heading.append("score" if prediction.score is not None else "prob.")
+            console.print(
+                f"{'row':>5}  {heading[0]:>6}  {'label':<10}  {'decided by':<12}  text",
+                style="bold",
+                no_wrap=True,
+                markup=False,
+            )
+        probability, share = _best(prediction)
+        value = f"{prediction.score:+.2f}" if prediction.score is not None else f"{probability:.2f}"
+        decided = f"{prediction.decided_by} {share:.0%}" if share is not None else ""
+        label = prediction.label or ""
+        line = Text(f"{number:>5}  {value:>6}  ")
+        line.append(f"{label:<10}", style=COLOURS.get(label, ""))
+        line.append(f"  {decided:<12}  {' '.join(_text_of(row).split())}")
+        console.print(line, no_wrap=True, overflow="ellipsis" if console.is_terminal else "ignore")
+
+    return write
+
+
+def _json(file: TextIO) -> Write:
+    def write(number: int, row: Any, prediction: "Prediction") -> None:
+        result: dict[str, Any] = {"row": number}
+        if _text_of(row):
+            result["text"] = _text_of(row)
+        if prediction.error:
+            result["error"] = prediction.error
+        else:
+            if prediction.score is not None:
+                result["score"] = _rounded(prediction.score)
+            if prediction.label is not None:
+                result["label"] = prediction.label
+            for name in ("probabilities", "shares"):
+                values = getattr(prediction, name)
+                if values:
+                    result[name] = {key: _rounded(value) for key, value in values.items()}
+            result["decided_by"] = prediction.decided_by
+        file.write(json.dumps(result, ensure_ascii=False) + "\n")
+
+    return write
+
+
+def _csv(file: TextIO) -> Write:
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(COLUMNS)
+
+    def write(number: int, row: Any, prediction: "Prediction") -> None:
+        probability, share = _best(prediction)
+        values = (
+            number,
+            _rounded(prediction.score),
+            prediction.label,
+            _rounded(probability),
+            prediction.decided_by,
+            _rounded(share),
+            prediction.error,
+            _text_of(row),
+        )
+        rows.writerow("" if value is None else value for value in values)
+
+    return write

@@ -1,0 +1,110 @@
+"""`keras-mer predict`: from texts and features to scores."""
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from keras_mer._files import written_aside
+from keras_mer._quiet import quiet_start
+from keras_mer.cli._command import Debug, Entry, command, say
+from keras_mer.cli._results import writer
+from keras_mer.cli._rows import Row, opened_rows
+
+if TYPE_CHECKING:
+    from keras_mer.predictor import Prediction, Predictor
+
+
+class Output(StrEnum):
+    """How results are written."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+@command
+def predict(
+    name: Entry,
+    text: Annotated[
+        list[str] | None, typer.Option(help="A text to score; may be given several times.")
+    ] = None,
+    input: Annotated[
+        str | None,
+        typer.Option(
+            help="A file of rows: .csv with a header, .jsonl with the keys text, audio, video, "
+            ".txt with a text per line; or - for lines or JSON objects on the standard input."
+        ),
+    ] = None,
+    text_column: Annotated[
+        str, typer.Option(help="The column (.csv) or key (.jsonl) that holds the text.")
+    ] = "text",
+    output: Annotated[
+        Output, typer.Option(help="How results are written; json is one object per line.")
+    ] = Output.table,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; the standard output by default.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Score texts, or rows of texts and features.
+
+    Rows that cannot be scored are named on the standard error, by number from 1.
+
+    The others are scored all the same, and the exit status is 1.
+    """
+    if (text is None) == (input is None):
+        raise typer.BadParameter("give texts with --text, or a file with --input")
+    # The input is opened first: a wrong name must not cost the time to load a model.
+    with _source(text, input, text_column) as rows, _sink(out) as file:
+        with quiet_start():
+            from keras_mer.predictor import Predictor
+
+            predictor = Predictor(name)
+        write = writer(output.value, file)
+        total = failed = 0
+        for total, row, prediction in _scored(predictor, rows):
+            if prediction.error:
+                failed += 1
+                say(prediction.error)
+            write(total, row, prediction)
+    if failed:
+        say(f"{failed} of {total} rows failed")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _source(texts: list[str] | None, source: str | None, column: str) -> Iterator[Iterable[Row]]:
+    if source is None:
+        yield [{"text": text} for text in texts or []]
+        return
+    with opened_rows(source, column) as rows:
+        yield rows
+
+
+@contextmanager
+def _sink(out: Path | None) -> Iterator[TextIO]:
+    if out is None:
+        yield sys.stdout
+        return
+    with written_aside(out) as path, open(path, "w", encoding="utf-8", newline="") as file:
+        yield file
+
+
+def _scored(predictor: "Predictor", rows: Iterable[Row]) -> Iterator[tuple[int, Any, "Prediction"]]:
+    """Each row's number from 1, the row, and what the model makes of it."""
+    waiting: deque[Row] = deque()
+
+    def remembered() -> Iterator[Row]:
+        for row in rows:
+            waiting.append(row)
+            yield row
+
+    predictions = predictor.predict_many(remembered(), first_row=1)
+    for number, prediction in enumerate(predictions, start=1):
+        yield number, waiting.popleft(), prediction

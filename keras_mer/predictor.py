@@ -1,0 +1,404 @@
+"""From texts and features to scores, row by row."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from keras_mer.data import Preprocessor, Ragged, pad
+from keras_mer.features import TextEncoder
+from keras_mer.features._buckets import bucket
+from keras_mer.layers._modalities import modality_order
+
+SENTIMENTS = ("negative", "neutral", "positive")
+NAMED_ROWS = 10  # in one error; the rest is counted
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model makes of one row.
+
+    Attributes:
+        score: of a regression, within the range of the labels, such as -3 to 3.
+        label: of a classification, the most probable class; of a regression around
+            zero, `negative` below 0, `positive` above, `neutral` at 0.
+        probabilities: of a classification, one per class, summing to 1.
+        shares: how much each modality decided, summing to 1; 0 for a missing one.
+        error: why there is no result, in one sentence that starts with the row.
+    """
+
+    score: float | None = None
+    label: str | None = None
+    probabilities: Mapping[str, float] | None = None
+    shares: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+    @property
+    def decided_by(self) -> str | None:
+        """The modality with the largest share."""
+        return max(self.shares, key=self.shares.__getitem__) if self.shares else None
+
+
+class Predictor:
+    """Scores raw texts and features with a model of the zoo, or with one's own.
+
+    Args:
+        name_or_model: an entry of the zoo, such as `"cmmsf_mosi"`, or a model whose
+            inputs are `text`, `text_mask` and so on.
+        preprocessor: the scaling that the model was trained with. An entry brings its own.
+        text_encoder: what turns texts into features. By default the one that the entry
+            names, or all-MiniLM-L6-v2 for a model of one's own that reads 384 dimensions.
+        metadata: for a model of one's own, what an entry's metadata says of its results:
+            `task` (`"regression"` or `"classification"`), `label_range`, `label_names`,
+            and `trained_modalities`.
+
+    Raises:
+        ValueError: if the model, the encoder and the metadata do not fit together.
+
+    Example:
+        ```python
+        predictor = keras_mer.Predictor("cmmsf_mosi")
+        for prediction in predictor(text=["I loved it.", "It was far too long."]):
+            print(prediction.score, prediction.label, prediction.decided_by)
+        ```
+    """
+
+    def __init__(
+        self,
+        name_or_model: Any,
+        preprocessor: Preprocessor | None = None,
+        text_encoder: TextEncoder | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        if isinstance(name_or_model, str):
+            from keras_mer import zoo
+
+            self.model = zoo.load(name_or_model)
+            preprocessor = preprocessor or zoo.preprocessor(name_or_model)
+            metadata = zoo.metadata(name_or_model) if metadata is None else metadata
+        else:
+            self.model = name_or_model
+        self.preprocessor = preprocessor
+        self.metadata = dict(metadata or {})
+        self._inputs = _model_inputs(self.model)
+        self.modalities = tuple(self._inputs)
+        self.trained_modalities = tuple(self.metadata.get("trained_modalities", self.modalities))
+        self.text_encoder = text_encoder or self._named_encoder()
+        self._check_encoder()
+        self._results = _Results.of(self.metadata, int(self.model.output_shape[-1]))
+
+    def __call__(
+        self,
+        text: Sequence[Any] | None = None,
+        audio: Sequence[Any] | None = None,
+        video: Sequence[Any] | None = None,
+        errors: str = "raise",
+    ) -> list[Prediction]:
+        """One prediction per row.
+
+        Args:
+            text: strings, or arrays of text features as below.
+            audio: per row a `(time, dim)` or `(dim,)` array.
+            video: as `audio`. In all three, `None` in place of a row is a missing modality.
+            errors: `"raise"` refuses bad rows with one error that names them; `"report"`
+                scores the others and says in each bad row's `error` what is wrong.
+
+        Raises:
+            ValueError: if the lists differ in length, if the model does not read or was
+                not trained on a modality, or, with `errors="raise"`, if a row is bad.
+            TypeError: if a modality is not a list.
+        """
+        if errors not in ("raise", "report"):
+            raise ValueError(f'`errors` must be "raise" or "report"; received {errors!r}')
+        given = {"text": text, "audio": audio, "video": video}
+        columns = {name: rows for name, rows in given.items() if rows is not None}
+        self._check_columns(columns)
+        rows = [
+            dict(zip(columns, values, strict=True))
+            for values in zip(*columns.values(), strict=True)
+        ]
+        predictions = list(self.predict_many(rows))
+        bad = [prediction.error for prediction in predictions if prediction.error]
+        if bad and errors == "raise":
+            more = f"; and {len(bad) - NAMED_ROWS} more" if len(bad) > NAMED_ROWS else ""
+            raise ValueError(
+                f"{len(bad)} of {len(rows)} rows cannot be scored: "
+                f'{"; ".join(bad[:NAMED_ROWS])}{more}. errors="report" scores the others'
+            )
+        return predictions
+
+    def predict_many(
+        self, rows: Iterable[Row | Exception], batch_size: int = 64, first_row: int = 0
+    ) -> Iterator[Prediction]:
+        """Predictions for a stream of any length, in order and in bounded memory.
+
+        Args:
+            rows: one dict per row, such as `{"text": ..., "audio": ...}`; what is absent
+                or `None` is missing. An exception in place of a row, of a source that
+                could not read it, becomes that row's `error`.
+            batch_size: how many rows are scored at once.
+            first_row: the number of the first row in error messages.
+        """
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be 1 or more; received {batch_size}")
+        stream = iter(rows)
+        while batch := list(islice(stream, batch_size)):
+            yield from self._predict_batch(batch, first_row)
+            first_row += len(batch)
+
+    def _predict_batch(self, batch: Sequence[Row | Exception], first: int) -> list[Prediction]:
+        predictions: list[Prediction | None] = [None] * len(batch)
+        good: list[int] = []
+        checked: list[dict[str, Any]] = []
+        for index, row in enumerate(batch):
+            try:
+                checked.append(self._checked(row))
+                good.append(index)
+            except ValueError as error:
+                predictions[index] = Prediction(error=f"row {first + index}: {error}")
+        if good:
+            inputs = self._padded(self._encoded(checked))
+            outputs = np.asarray(self.model.predict_on_batch(inputs), dtype="float64")
+            shares = self._shares(inputs)
+            for place, index in enumerate(good):
+                own = {name: float(values[place]) for name, values in shares.items()}
+                result = self._results.read(outputs[place], own)
+                predictions[index] = result or Prediction(
+                    error=f"row {first + index}: the model gave no finite result"
+                )
+        return [prediction for prediction in predictions if prediction is not None]
+
+    def _shares(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        from keras_mer import explain
+
+        return explain.shares(self.model, inputs)
+
+    # Checks
+
+    def _check_columns(self, columns: Mapping[str, Any]) -> None:
+        if not columns:
+            raise ValueError(f"nothing to score: give one or more of {_all_of(self.modalities)}")
+        for name, rows in columns.items():
+            if isinstance(rows, str | bytes | Mapping) or not isinstance(
+                rows, Sequence | np.ndarray
+            ):
+                raise TypeError(
+                    f"{name} must be a list with one item per row; "
+                    f"received {type(rows).__name__}. Wrap a single row in a list"
+                )
+            if any(row is not None for row in rows):
+                self._check_modality(name)
+        lengths = {name: len(rows) for name, rows in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(
+                "every modality must have as many rows as the others; received "
+                + ", ".join(f"{count} of {name}" for name, count in lengths.items())
+            )
+
+    def _check_modality(self, name: str) -> None:
+        if name not in self.modalities:
+            raise ValueError(f"the model reads {_all_of(self.modalities)}, not {name}")
+        if name not in self.trained_modalities:
+            raise ValueError(
+                f"the model was trained on {_all_of(self.trained_modalities)} alone, and "
+                f"what it would make of {name} means nothing; leave {name} out"
+            )
+
+    def _checked(self, row: Row | Exception) -> dict[str, Any]:
+        """The row's texts and `(time, dim)` arrays, or a `ValueError` without the row's number."""
+        if isinstance(row, Exception):
+            raise ValueError(str(row))
+        if not isinstance(row, Mapping):
+            raise ValueError(
+                f"expected a dict of {_all_of(self.modalities)}; received {type(row).__name__}"
+            )
+        checked: dict[str, Any] = {}
+        for name, value in row.items():
+            if value is None:
+                continue
+            self._check_modality(name)
+            text = name == "text" and isinstance(value, str)
+            checked[name] = self._checked_text(value) if text else self._checked_array(name, value)
+        if not checked:
+            raise ValueError(f"nothing to score, {_all_of(self.modalities)} are all missing")
+        return checked
+
+    def _checked_text(self, text: str) -> str:
+        if self.text_encoder is None:
+            wanted = self.metadata.get("features", {}).get("text", {}).get("extractor")
+            raise ValueError(
+                f"the model reads {wanted or self._inputs['text'][1]} text features and no text; "
+                "give arrays of them, or a text_encoder"
+            )
+        if not any(letter.isprintable() and not letter.isspace() for letter in text):
+            raise ValueError("the text is empty; give None (or leave it out) if it is missing")
+        return text
+
+    def _checked_array(self, name: str, value: Any) -> np.ndarray:
+        _, dimension = self._inputs[name]
+        expected = f"expected an array of numbers, (time, {dimension}) or ({dimension},)"
+        if name == "text" and self.text_encoder is not None:
+            expected = f"expected a text, or {expected.removeprefix('expected ')}"
+        try:
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiu" or not array.ndim:
+                raise TypeError
+            with np.errstate(over="ignore"):  # becomes infinite, and is named below
+                array = array.astype("float32")
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}: {expected}; received {_kind(value)}") from None
+        if array.ndim not in (1, 2) or array.shape[-1] != dimension or not array.size:
+            raise ValueError(f"{name}: {expected}; received the shape {array.shape}")
+        array = np.atleast_2d(array)
+        if not np.isfinite(array).all():
+            step, column = np.argwhere(~np.isfinite(array))[0]
+            raise ValueError(
+                f"{name}: the value at step {step}, dimension {column} is {array[step, column]}; "
+                "expected finite numbers"
+            )
+        if self.preprocessor is not None:
+            self.preprocessor.check(name, array)
+        return array
+
+    def _named_encoder(self) -> TextEncoder | None:
+        """The encoder that the entry's text features come from, if it is one of ours."""
+        if "text" not in self._inputs:
+            return None
+        wanted = self.metadata.get("features", {}).get("text")
+        if wanted is None:
+            default = TextEncoder()
+            return default if self._inputs["text"][1] == _dimension(default) else None
+        encoder = TextEncoder(max_length=int(wanted.get("max_length", 128)))
+        return encoder if wanted.get("extractor") == encoder.specification["extractor"] else None
+
+    def _check_encoder(self) -> None:
+        if self.text_encoder is None:
+            return
+        if "text" not in self._inputs:
+            raise ValueError(f"the model reads {_all_of(self.modalities)}; it takes no encoder")
+        if _dimension(self.text_encoder) != self._inputs["text"][1]:
+            raise ValueError(
+                f"the model reads text of {self._inputs['text'][1]} dimensions; the text encoder "
+                f"gives {_dimension(self.text_encoder)}"
+            )
+        wanted = self.metadata.get("features", {}).get("text") or {}
+        given = self.text_encoder.specification
+        for key in sorted(set(wanted) & set(given)):
+            if wanted[key] != given[key]:
+                raise ValueError(
+                    f"the model was trained on text features with {key} {wanted[key]}; "
+                    f"the text encoder has {key} {given[key]}"
+                )
+
+    # From checked rows to the model's inputs
+
+    def _encoded(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Ragged]:
+        features: dict[str, Ragged] = {}
+        for name, (_, dimension) in self._inputs.items():
+            arrays = [row.get(name) for row in rows]
+            if name == "text" and self.text_encoder is not None:
+                texts = [text if isinstance(text, str) else None for text in arrays]
+                if any(text is not None for text in texts):
+                    encoded = self.text_encoder.encode(texts, progress=False)
+                    arrays = [
+                        array if text is None else encoded[place]
+                        for place, (array, text) in enumerate(zip(arrays, texts, strict=True))
+                    ]
+            features[name] = Ragged.from_list(arrays, dim=dimension)
+            if self.preprocessor is not None:
+                features[name] = self.preprocessor.transform(name, features[name])
+        return features
+
+    def _padded(self, features: Mapping[str, Ragged]) -> dict[str, np.ndarray]:
+        """Inputs of one of few shapes; rows beyond the batch are wholly missing."""
+        inputs = {}
+        for name, rows in features.items():
+            length = self._inputs[name][0] or bucket(int(rows.lengths.max(initial=1)), smallest=8)
+            values, mask = pad(rows, length=length, dim=rows.dim)
+            beyond = bucket(len(rows)) - len(rows)
+            inputs[name] = np.pad(values, [(0, beyond), (0, 0), (0, 0)])
+            inputs[f"{name}_mask"] = np.pad(mask, [(0, beyond), (0, 0)])
+        return inputs
+
+
+@dataclass(frozen=True)
+class _Results:
+    """How a row of the model's output is read."""
+
+    classification: bool
+    names: tuple[str, ...]
+    label_range: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any], units: int) -> "_Results":
+        task = metadata.get("task", "regression" if units == 1 else "classification")
+        if task not in ("regression", "classification"):
+            raise ValueError(f'task must be "regression" or "classification"; received {task!r}')
+        classification = task == "classification"
+        limits = metadata.get("label_range")
+        label_range = (float(limits[0]), float(limits[1])) if limits else None
+        names = tuple(str(name) for name in metadata.get("label_names") or ())
+        if classification:
+            classes = max(units, 2)
+            names = names or tuple(str(index) for index in range(classes))
+            if len(names) != classes:
+                raise ValueError(
+                    f"the model has {classes} classes; label_names has {len(names)}: "
+                    f"{', '.join(names)}"
+                )
+        elif label_range and label_range[0] < 0 < label_range[1]:
+            names = names if len(names) == len(SENTIMENTS) else SENTIMENTS
+        else:
+            names = ()
+        return cls(classification, names, label_range)
+
+    def read(self, output: np.ndarray, shares: Mapping[str, float]) -> Prediction | None:
+        output = np.atleast_1d(output)
+        if not np.isfinite(output).all():
+            return None
+        return self._class(output, shares) if self.classification else self._score(output, shares)
+
+    def _score(self, output: np.ndarray, shares: Mapping[str, float]) -> Prediction:
+        score = float(output[0])
+        if self.label_range:
+            score = min(max(score, self.label_range[0]), self.label_range[1])
+        label = self.names[1 + int(np.sign(score))] if self.names else None
+        return Prediction(score=score, label=label, shares=shares)
+
+    def _class(self, output: np.ndarray, shares: Mapping[str, float]) -> Prediction:
+        if len(output) == 1:
+            output = np.array([1.0 - output[0], output[0]])
+        probabilities = dict(zip(self.names, output.tolist(), strict=True))
+        label = max(probabilities, key=probabilities.__getitem__)
+        return Prediction(label=label, probabilities=probabilities, shares=shares)
+
+
+def _model_inputs(model: Any) -> dict[str, tuple[int | None, int]]:
+    """Of each modality that the model reads: its fixed number of steps, if any, and its width."""
+    inputs = getattr(model, "input", None)
+    if not isinstance(inputs, Mapping):
+        raise ValueError(
+            "expected the name of an entry, or a functional model whose inputs are a dict such "
+            f"as text, text_mask; received {type(model).__name__}"
+        )
+    return {
+        name: (inputs[name].shape[1], int(inputs[name].shape[-1]))
+        for name in modality_order(name for name in inputs if f"{name}_mask" in inputs)
+    }
+
+
+def _dimension(encoder: TextEncoder) -> int:
+    return int(encoder.specification["dimension"])
+
+
+def _all_of(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _kind(value: Any) -> str:
+    shown = repr(value)
+    return f"{type(value).__name__} {shown if len(shown) <= 40 else shown[:37] + '...'}"

@@ -1,0 +1,269 @@
+"""What users of the Predictor rely on: right results, bad rows named, good rows never lost."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_mer import explain
+from keras_mer.data import Ragged
+from keras_mer.predictor import Predictor
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+DIMS = {"text": 4, "audio": 3}
+
+
+def sums_model(units=1, dims=DIMS):
+    """The first unit is the sum of all real steps; the others are 0."""
+    inputs, totals = {}, []
+    for name, dim in dims.items():
+        inputs[name] = keras.Input((None, dim), name=name)
+        mask = inputs[f"{name}_mask"] = keras.Input((None,), dtype="bool", name=f"{name}_mask")
+        real = ops.where(ops.expand_dims(mask, -1), inputs[name], 0.0)
+        totals.append(ops.sum(real, axis=(1, 2), keepdims=True)[:, 0])
+    total = keras.layers.Add()(totals) if len(totals) > 1 else totals[0]
+    return keras.Model(inputs, ops.pad(total, [(0, 0), (0, units - 1)]) if units > 1 else total)
+
+
+class CharacterEncoder:
+    """One step per character: its place in the alphabet over 100, in each dimension."""
+
+    def __init__(self):
+        self.specification = {"extractor": "characters", "dimension": 4, "max_length": 128}
+        self.encoded = []
+
+    def encode(self, texts, progress=None):
+        self.encoded += [text for text in texts if text is not None]
+        rows = [
+            None if text is None else [[(ord(letter) - 96) / 100] * 4 for letter in text]
+            for text in texts
+        ]
+        return Ragged.from_list(rows, dim=4)
+
+
+@pytest.fixture(autouse=True)
+def shares(monkeypatch):
+    """Each modality's number of steps, as a share: what `explain` says is tested there."""
+
+    def by_length(model, inputs):
+        steps = {name: inputs[f"{name}_mask"].sum(axis=1) for name in DIMS if name in inputs}
+        total = np.maximum(sum(steps.values()), 1)
+        return {name: count / total for name, count in steps.items()}
+
+    monkeypatch.setattr(explain, "shares", by_length, raising=False)
+
+
+@pytest.fixture
+def predictor():
+    return Predictor(
+        sums_model(), text_encoder=CharacterEncoder(), metadata={"label_range": [-3, 3]}
+    )
+
+
+def audio(total, steps=2):
+    return np.full((steps, 3), total / (3 * steps), "float32")
+
+
+def test_scores_labels_and_shares(predictor):
+    predictions = predictor(
+        text=["ab", None, "a"], audio=[None, audio(-1.5), audio(0.2, steps=3).tolist()]
+    )
+    np.testing.assert_allclose(
+        [prediction.score for prediction in predictions], [0.12, -1.5, 0.24], atol=1e-6
+    )
+    assert [prediction.label for prediction in predictions] == ["positive", "negative", "positive"]
+    assert [prediction.decided_by for prediction in predictions] == ["text", "audio", "audio"]
+    assert predictions[2].shares == {"text": 0.25, "audio": 0.75}
+    assert all(prediction.error is None for prediction in predictions)
+
+
+def test_a_single_vector_is_one_step(predictor):
+    (prediction,) = predictor(audio=np.full((1, 3), 0.5))
+    assert prediction.score == pytest.approx(1.5)
+
+
+def test_scores_stay_in_the_range_of_the_labels(predictor):
+    predictions = predictor(audio=[audio(50.0), audio(-50.0), audio(0.0)])
+    assert [prediction.score for prediction in predictions] == [3.0, -3.0, 0.0]
+    assert predictions[2].label == "neutral"
+
+
+def test_padding_and_company_change_nothing(predictor):
+    rows = [{"text": "a" * length, "audio": audio(0.5)} for length in (1, 30, 9, 2, 17)]
+    together = list(predictor.predict_many(rows))
+    apart = [next(predictor.predict_many([row])) for row in rows]
+    np.testing.assert_allclose(
+        [prediction.score for prediction in together],
+        [prediction.score for prediction in apart],
+        rtol=1e-5,
+    )
+
+
+BAD = {
+    "": "the text is empty",
+    " \t\u200b": "the text is empty",
+    7: r"text: expected a text, or an array of numbers, \(time, 4\).*received int 7",
+    "nan": r"audio: the value at step 1, dimension 2 is nan; expected finite",
+    "huge": r"audio: the value at step 0, dimension 0 is inf",
+    "wide": r"audio: expected an array of numbers, \(time, 3\) or \(3,\); .*shape \(2, 5\)",
+    "deep": r"audio: .*received the shape \(1, 2, 3\)",
+    "no steps": r"audio: .*received the shape \(0, 3\)",
+    "words": r"audio: .*received list \['loud'\]",
+    "other": "the model reads text and audio, not vision",
+    "nothing": "nothing to score, text and audio are all missing",
+    "no row": "expected a dict of text and audio; received list",
+    "unread": "the file ends here",
+}
+
+
+def bad_row(kind):
+    holed = audio(1.0)
+    holed[1, 2] = np.nan
+    return {
+        "nan": {"text": "a", "audio": holed},
+        "huge": {"audio": [1e300, 0.0, 0.0]},
+        "wide": {"audio": np.zeros((2, 5))},
+        "deep": {"audio": np.zeros((1, 2, 3))},
+        "no steps": {"audio": np.zeros((0, 3))},
+        "words": {"audio": ["loud"]},
+        "other": {"vision": [1.0]},
+        "nothing": {"text": None},
+        "no row": ["a"],
+        "unread": ValueError("the file ends here"),
+    }.get(kind, {"text": kind})
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_row_is_named_and_the_others_are_scored(predictor, kind):
+    rows = [{"text": "a"}, bad_row(kind), {"text": "b"}]
+    first, bad, last = predictor.predict_many(rows, first_row=1)
+    assert [first.score, last.score] == pytest.approx([0.04, 0.08])
+    assert bad.score is None
+    assert bad.label is None
+    assert bad.shares == {}
+    assert re.match(f"row 2: {BAD[kind]}", bad.error)
+
+
+def test_one_error_names_all_bad_rows(predictor):
+    with pytest.raises(ValueError, match=r"2 of 3 rows cannot be scored: row 0: .*; row 2: "):
+        predictor(text=["", "fine", " "])
+    with pytest.raises(ValueError, match=r"30 of 30 .*; and 20 more"):
+        predictor(text=[""] * 30)
+    reported = predictor(text=["", "fine", " "], errors="report")
+    assert [prediction.error is None for prediction in reported] == [False, True, False]
+
+
+def test_columns_are_checked_before_anything_is_computed(predictor):
+    with pytest.raises(TypeError, match=r"text must be a list.*Wrap"):
+        predictor(text="a lone text")
+    with pytest.raises(ValueError, match="received 2 of text, 1 of audio"):
+        predictor(text=["a", "b"], audio=[None])
+    with pytest.raises(ValueError, match="reads text and audio, not video"):
+        predictor(text=["a"], video=[[1.0]])
+    with pytest.raises(ValueError, match="nothing to score"):
+        predictor()
+    with pytest.raises(ValueError, match='"raise" or "report"'):
+        predictor(text=["a"], errors="ignore")
+    assert predictor.text_encoder.encoded == []
+    assert predictor(text=[]) == []
+    assert len(predictor(text=["a"], video=[None])) == 1
+
+
+def test_a_modality_the_model_was_not_trained_on_is_refused():
+    predictor = Predictor(
+        sums_model(), text_encoder=CharacterEncoder(), metadata={"trained_modalities": ["text"]}
+    )
+    with pytest.raises(ValueError, match=r"trained on text alone.*leave audio out"):
+        predictor(text=["a"], audio=[audio(1.0)])
+    assert predictor(text=["a"])[0].score == pytest.approx(0.04)
+
+
+def test_a_stream_is_read_batch_by_batch(predictor):
+    read = []
+
+    def endless():
+        while True:
+            read.append(len(read))
+            yield {"text": "a"}
+
+    stream = predictor.predict_many(endless(), batch_size=4)
+    for _ in range(5):
+        next(stream)
+    assert len(read) == 8
+
+
+def test_batches_have_few_shapes(predictor, monkeypatch):
+    shapes = []
+    predict = predictor.model.predict_on_batch
+
+    def noted(inputs):
+        shapes.append(tuple(values.shape for values in inputs.values()))
+        return predict(inputs)
+
+    monkeypatch.setattr(predictor.model, "predict_on_batch", noted)
+    rows = [{"text": "a" * (1 + row % 40)} for row in range(200)]
+    list(predictor.predict_many(rows, batch_size=16))
+    assert len(shapes) == 13
+    assert len(set(shapes)) <= 5
+
+
+def test_classes_and_their_probabilities():
+    names = ["angry", "happy", "sad"]
+    predictor = Predictor(
+        sums_model(units=3, dims={"audio": 3}),
+        metadata={"task": "classification", "label_names": names},
+    )
+    predictions = predictor(audio=[audio(1.0), audio(-1.0)])
+    assert predictions[0].label == "angry"
+    assert predictions[0].probabilities == pytest.approx({"angry": 1.0, "happy": 0.0, "sad": 0.0})
+    assert predictions[0].score is None
+    with pytest.raises(ValueError, match="3 classes; label_names has 2: angry, happy"):
+        Predictor(
+            sums_model(units=3, dims={"audio": 3}),
+            metadata={"task": "classification", "label_names": names[:2]},
+        )
+
+
+def test_a_preprocessor_scales_what_the_model_reads():
+    class Doubled:
+        def check(self, modality, array, row=None):
+            if array.max() > 100:
+                raise ValueError(f"{modality} is far from what the model was trained on")
+
+        def transform(self, modality, rows):
+            return Ragged(rows.values * 2, rows.offsets)
+
+    predictor = Predictor(sums_model(), Doubled(), CharacterEncoder())
+    scored, refused = predictor(text=["a", None], audio=[audio(1.0), audio(900.0)], errors="report")
+    assert scored.score == pytest.approx(2.08)
+    assert refused.error == "row 1: audio is far from what the model was trained on"
+
+
+def test_text_features_stand_in_for_an_encoder():
+    predictor = Predictor(sums_model())
+    given, refused = predictor(text=[np.full((2, 4), 0.1), "a text"], errors="report")
+    assert given.score == pytest.approx(0.8)
+    assert refused.error is not None
+    assert "give arrays of them, or a text_encoder" in refused.error
+
+
+def test_an_encoder_that_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="reads text of 5 dimensions; the text encoder gives 4"):
+        Predictor(sums_model(dims={"text": 5}), text_encoder=CharacterEncoder())
+    metadata = {"features": {"text": {"extractor": "characters", "max_length": 50}}}
+    with pytest.raises(ValueError, match="max_length 50; the text encoder has max_length 128"):
+        Predictor(sums_model(), text_encoder=CharacterEncoder(), metadata=metadata)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(ValueError, match="the name of an entry, or a functional model"):
+        Predictor(keras.Sequential([keras.layers.Dense(1)]))
+
+
+def test_a_model_that_gives_no_finite_score_says_so(monkeypatch, predictor):
+    monkeypatch.setattr(predictor.model, "predict_on_batch", lambda inputs: np.full((1, 1), np.nan))
+    (prediction,) = predictor(text=["a"], errors="report")
+    assert prediction.error == "row 0: the model gave no finite result"
