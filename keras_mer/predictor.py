@@ -229,7 +229,7 @@ class Predictor:
 
     def _checked_text(self, text: str) -> str:
         if self.text_encoder is None:
-            wanted = self.metadata.get("features", {}).get("text", {}).get("extractor")
+            wanted = self._text_features().get("extractor")
             raise ValueError(
                 f"the model reads {wanted or self._inputs['text'][1]} text features and no text; "
                 "give arrays of them, or a text_encoder"
@@ -264,16 +264,22 @@ class Predictor:
             self.preprocessor.check(name, array)
         return array
 
+    def _text_features(self) -> Mapping[str, Any]:
+        """What the text features are that the model was trained on, as far as is known."""
+        named = self.metadata.get("features", {}).get("text")
+        if named is None and self.preprocessor is not None:
+            named = self.preprocessor.specification.get("text")
+        return named or {}
+
     def _named_encoder(self) -> TextEncoder | None:
-        """The encoder that the entry's text features come from, if it is one of ours."""
+        """The encoder that the model's text features come from, if it is one of ours."""
         if "text" not in self._inputs:
             return None
-        wanted = self.metadata.get("features", {}).get("text")
-        if wanted is None:
-            default = TextEncoder()
-            return default if self._inputs["text"][1] == _dimension(default) else None
-        encoder = TextEncoder(max_length=int(wanted.get("max_length", 128)))
-        return encoder if wanted.get("extractor") == encoder.specification["extractor"] else None
+        wanted = self._text_features()
+        encoder = TextEncoder(max_length=int(wanted.get("max_tokens", 128)))
+        ours = wanted.get("extractor", encoder.specification["extractor"])
+        same_width = self._inputs["text"][1] == _dimension(encoder)
+        return encoder if ours == encoder.specification["extractor"] and same_width else None
 
     def _check_encoder(self) -> None:
         if self.text_encoder is None:
@@ -285,8 +291,7 @@ class Predictor:
                 f"the model reads text of {self._inputs['text'][1]} dimensions; the text encoder "
                 f"gives {_dimension(self.text_encoder)}"
             )
-        wanted = self.metadata.get("features", {}).get("text") or {}
-        given = self.text_encoder.specification
+        wanted, given = self._text_features(), self.text_encoder.specification
         for key in sorted(set(wanted) & set(given)):
             if wanted[key] != given[key]:
                 raise ValueError(
@@ -309,7 +314,7 @@ class Predictor:
                         for place, (array, text) in enumerate(zip(arrays, texts, strict=True))
                     ]
             features[name] = Ragged.from_list(arrays, dim=dimension)
-            if self.preprocessor is not None:
+            if self.preprocessor is not None and len(features[name].values):
                 features[name] = self.preprocessor.transform(name, features[name])
         return features
 

@@ -5,43 +5,13 @@ import re
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from tiny_predictor import DIMS, CharacterEncoder, sums_model
 
 from keras_mer import explain
-from keras_mer.data import Ragged
+from keras_mer.data import Preprocessor
 from keras_mer.predictor import Predictor
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
-
-DIMS = {"text": 4, "audio": 3}
-
-
-def sums_model(units=1, dims=DIMS):
-    """The first unit is the sum of all real steps; the others are 0."""
-    inputs, totals = {}, []
-    for name, dim in dims.items():
-        inputs[name] = keras.Input((None, dim), name=name)
-        mask = inputs[f"{name}_mask"] = keras.Input((None,), dtype="bool", name=f"{name}_mask")
-        real = ops.where(ops.expand_dims(mask, -1), inputs[name], 0.0)
-        totals.append(ops.sum(real, axis=(1, 2), keepdims=True)[:, 0])
-    total = keras.layers.Add()(totals) if len(totals) > 1 else totals[0]
-    return keras.Model(inputs, ops.pad(total, [(0, 0), (0, units - 1)]) if units > 1 else total)
-
-
-class CharacterEncoder:
-    """One step per character: its place in the alphabet over 100, in each dimension."""
-
-    def __init__(self):
-        self.specification = {"extractor": "characters", "dimension": 4, "max_length": 128}
-        self.encoded = []
-
-    def encode(self, texts, progress=None):
-        self.encoded += [text for text in texts if text is not None]
-        rows = [
-            None if text is None else [[(ord(letter) - 96) / 100] * 4 for letter in text]
-            for text in texts
-        ]
-        return Ragged.from_list(rows, dim=4)
 
 
 @pytest.fixture(autouse=True)
@@ -228,18 +198,20 @@ def test_classes_and_their_probabilities():
 
 
 def test_a_preprocessor_scales_what_the_model_reads():
-    class Doubled:
-        def check(self, modality, array, row=None):
-            if array.max() > 100:
-                raise ValueError(f"{modality} is far from what the model was trained on")
-
-        def transform(self, modality, rows):
-            return Ragged(rows.values * 2, rows.offsets)
-
-    predictor = Predictor(sums_model(), Doubled(), CharacterEncoder())
-    scored, refused = predictor(text=["a", None], audio=[audio(1.0), audio(900.0)], errors="report")
-    assert scored.score == pytest.approx(2.08)
-    assert refused.error == "row 1: audio is far from what the model was trained on"
+    specification = {"text": {"dimension": 4, "extractor": "characters"}, "audio": {"dimension": 3}}
+    preprocessor = Preprocessor(
+        specification,
+        {name: np.zeros(dim) for name, dim in DIMS.items()},
+        {name: np.full(dim, 0.5) for name, dim in DIMS.items()},
+    )
+    predictor = Predictor(sums_model(), preprocessor, CharacterEncoder())
+    both, missing = predictor(text=["a", "a"], audio=[audio(1.0), None])
+    assert both.score == pytest.approx(2.08)
+    assert missing.score == pytest.approx(0.08)
+    specification["text"]["extractor"] = "words"
+    preprocessor = Preprocessor(specification, preprocessor.mean, preprocessor.deviation)
+    with pytest.raises(ValueError, match=r"extractor words; the text encoder has .* characters"):
+        Predictor(sums_model(), preprocessor, CharacterEncoder())
 
 
 def test_text_features_stand_in_for_an_encoder():
@@ -253,8 +225,8 @@ def test_text_features_stand_in_for_an_encoder():
 def test_an_encoder_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="reads text of 5 dimensions; the text encoder gives 4"):
         Predictor(sums_model(dims={"text": 5}), text_encoder=CharacterEncoder())
-    metadata = {"features": {"text": {"extractor": "characters", "max_length": 50}}}
-    with pytest.raises(ValueError, match="max_length 50; the text encoder has max_length 128"):
+    metadata = {"features": {"text": {"extractor": "characters", "max_tokens": 50}}}
+    with pytest.raises(ValueError, match="max_tokens 50; the text encoder has max_tokens 128"):
         Predictor(sums_model(), text_encoder=CharacterEncoder(), metadata=metadata)
 
 

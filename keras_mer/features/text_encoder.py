@@ -92,7 +92,7 @@ class TextEncoder:
             "dimension": _minilm.DIMENSION,
             "layer": "last",
             "special_tokens": ["[CLS]", "[SEP]"],
-            "max_length": self.max_length,
+            "max_tokens": self.max_length,
             "sha256": dict(_minilm.FILES),
         }
 

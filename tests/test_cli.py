@@ -1,0 +1,220 @@
+"""What users of the command line rely on: results as they come, bad rows named, plain errors."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from tiny_predictor import CharacterEncoder, sums_model
+from typer.testing import CliRunner
+
+import keras_mer.predictor
+from keras_mer import explain
+from keras_mer._version import __version__
+from keras_mer.cli import app
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return keras_mer.predictor.Predictor(
+        sums_model(), text_encoder=CharacterEncoder(), metadata={"label_range": [-3, 3]}
+    )
+
+
+@pytest.fixture
+def run(monkeypatch, tiny):
+    """Runs a command with the tiny model in place of every entry."""
+    monkeypatch.setattr(keras_mer.predictor, "Predictor", lambda name: tiny)
+    monkeypatch.setattr(
+        explain,
+        "shares",
+        lambda model, inputs: {
+            "text": inputs["text_mask"].any(axis=1) * 1.0,
+            "audio": inputs["audio_mask"].any(axis=1) * 0.5,
+        },
+        raising=False,
+    )
+
+    def run(*arguments, stdin=None):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+
+    return run
+
+
+def predicted(run, *arguments, stdin=None):
+    """The exit status, the JSON results and the lines on the standard error."""
+    result = run("predict", "tiny", *arguments, "--output", "json", stdin=stdin)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    return result.exit_code, rows, result.stderr.splitlines()
+
+
+def test_texts_as_a_table(run):
+    result = run("predict", "tiny", "--text", "ab", "--text", "[z]\nand more")
+    assert result.exit_code == 0
+    heading, first, second = result.stdout.splitlines()
+    assert heading.split() == ["row", "score", "label", "decided", "by", "text"]
+    assert first.split() == ["1", "+0.12", "positive", "text", "100%", "ab"]
+    assert second.split()[0] == "2"
+    assert second.endswith("[z] and more")
+    assert result.stderr == ""
+
+
+def test_json_says_everything(run):
+    status, rows, said = predicted(run, "--text", "ab")
+    assert (status, said) == (0, [])
+    assert rows == [
+        {
+            "row": 1,
+            "text": "ab",
+            "score": pytest.approx(0.12),
+            "label": "positive",
+            "shares": {"text": 1.0, "audio": 0.0},
+            "decided_by": "text",
+        }
+    ]
+
+
+def test_a_csv_file(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes('\ufeffid,said\n1,"a\nb, c"\n2,\n3\n4,"é"\n5,d\n'.encode())
+    status, rows, said = predicted(run, "--input", path, "--text-column", "said")
+    assert status == 1
+    assert [row["row"] for row in rows if "score" in row] == [1, 4, 5]
+    assert said[0].startswith("keras-mer: row 2: the text is empty")
+    assert said[1].startswith('keras-mer: row 3: the column "said" is missing')
+    assert said[2:] == ["keras-mer: 2 of 5 rows failed"]
+    assert rows[1]["error"] in said[0]
+
+
+def test_bytes_that_are_no_text_cost_one_row(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"text\na\ncaf\xe9\nb\n")
+    status, rows, said = predicted(run, "--input", path)
+    assert status == 1
+    assert [row["row"] for row in rows if "score" in row] == [1, 3]
+    assert said[0] == "keras-mer: row 2: the text is not UTF-8"
+
+
+def test_a_column_that_is_not_there(run, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id,said\n1,a\n")
+    status, rows, said = predicted(run, "--input", path)
+    assert (status, rows) == (1, [])
+    assert said == [
+        f'keras-mer: {path} has no column "text"; its columns are id, said. '
+        "Choose one with --text-column"
+    ]
+
+
+JSONL = {
+    '{"text": ""}': "the text is empty",
+    '{"id": 1, "txt": "a"}': "no text, audio or video among the keys of the object: id, txt",
+    '{"text": null}': "nothing to score, text and audio are all missing",
+    '{"text": 3}': "text: expected a text",
+    '{"audio": [[1, 2]]}': "audio: expected an array of numbers, (time, 3) or (3,)",
+    '{"audio": [1, 2, NaN]}': "audio: the value at step 0, dimension 2 is nan",
+    '{"video": [1]}': "the model reads text and audio, not video",
+    '{"text": "a"': "not JSON: ",
+    "[1]": "expected a JSON object; received list",
+    "": "not JSON: ",
+}
+
+
+@pytest.mark.parametrize("line", JSONL)
+def test_a_jsonl_file_with_a_bad_row(run, tmp_path, line):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f'{{"text": "a", "audio": [0.5, 0, 0]}}\n{line}\n{{"audio": [[1, 0, 0]]}}\n')
+    status, rows, said = predicted(run, "--input", path)
+    assert status == 1
+    assert [row.get("score") for row in rows] == [pytest.approx(0.54), None, pytest.approx(1.0)]
+    assert said[0].startswith(f"keras-mer: row 2: {JSONL[line]}")
+    assert said[1:] == ["keras-mer: 1 of 3 rows failed"]
+
+
+def test_the_standard_input_holds_lines_or_objects(run):
+    status, rows, _ = predicted(run, "--input", "-", stdin='ab\n{"text": "c"}\n')
+    assert status == 0
+    assert [row["text"] for row in rows] == ["ab", "c"]
+
+
+def test_csv_keeps_a_line_for_every_row(run):
+    result = run("predict", "tiny", "--text", "a", "--text", "", "--output", "csv")
+    first, second = csv.DictReader(io.StringIO(result.stdout))
+    assert (first["row"], first["score"], first["decided_by"]) == ("1", "0.04", "text")
+    assert (second["score"], second["label"]) == ("", "")
+    assert second["error"].startswith("row 2: the text is empty")
+    assert result.exit_code == 1
+
+
+def test_results_go_to_a_file_even_if_rows_fail(run, tmp_path):
+    out = tmp_path / "results.csv"
+    result = run("predict", "tiny", "--text", "a", "--text", "", "--output", "csv", "--out", out)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(out.read_text().splitlines()) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--text"),
+        (["--text", "a", "--input", "b.csv"], "--input"),
+        (["--text", "a", "--output", "xml"], "table"),
+        (["--tekst", "a"], "--tekst"),
+    ],
+)
+def test_usage_errors_have_the_exit_status_2(run, arguments, words):
+    result = run("predict", "tiny", *arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("absent.csv", "absent.csv: No such file or directory"),
+        ("rows.xlsx", "rows.xlsx: the format is told by the name; expected .csv"),
+    ],
+)
+def test_a_users_error_is_one_line(run, source, message):
+    result = run("predict", "tiny", "--input", source)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"keras-mer: {message}")
+    assert len(result.stderr.splitlines()) == 1
+    result = run("predict", "tiny", "--input", source, "--debug")
+    assert isinstance(result.exception, OSError | ValueError)
+
+
+def test_help_and_version_import_neither_keras_nor_a_backend():
+    program = (
+        "import sys; from keras_mer.cli import main\n"
+        "sys.argv = ['keras-mer', '--version']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [f"keras-mer {__version__}", "[]"], done.stderr
+
+
+def test_a_closed_pipe_is_quiet():
+    program = (
+        "import typer; from keras_mer.cli._command import command, Debug\n"
+        "@command\n"
+        "def many(debug: Debug = False) -> None:\n"
+        "    for number in range(100_000): print(number)\n"
+        "typer.run(many)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
