@@ -13,6 +13,7 @@ from keras_mer.features._buckets import bucket
 from keras_mer.layers._modalities import modality_order
 
 SENTIMENTS = ("negative", "neutral", "positive")
+ROUNDING = 1e-2  # of probabilities in half precision
 NAMED_ROWS = 10  # in one error; the rest is counted
 
 Row = Mapping[str, Any]
@@ -235,7 +236,7 @@ class Predictor:
                 "give arrays of them, or a text_encoder"
             )
         if not any(letter.isprintable() and not letter.isspace() for letter in text):
-            raise ValueError("the text is empty; give None (or leave it out) if it is missing")
+            raise ValueError("the text is empty; a missing text is None (null in JSON)")
         return text
 
     def _checked_array(self, name: str, value: Any) -> np.ndarray:
@@ -377,6 +378,11 @@ class _Results:
     def _class(self, output: np.ndarray, shares: Mapping[str, float]) -> Prediction:
         if len(output) == 1:
             output = np.array([1.0 - output[0], output[0]])
+        if output.min() < 0 or abs(output.sum() - 1.0) > ROUNDING:
+            raise ValueError(
+                f"the model's outputs are no probabilities ({output.min():.3g} to "
+                f"{output.max():.3g}, sum {output.sum():.3g}); end it with a softmax (or a sigmoid)"
+            )
         probabilities = dict(zip(self.names, output.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         return Prediction(label=label, probabilities=probabilities, shares=shares)

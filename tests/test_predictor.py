@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from tiny_predictor import DIMS, CharacterEncoder, sums_model
 
 from keras_mer import explain
@@ -182,19 +183,21 @@ def test_batches_have_few_shapes(predictor, monkeypatch):
 
 def test_classes_and_their_probabilities():
     names = ["angry", "happy", "sad"]
-    predictor = Predictor(
-        sums_model(units=3, dims={"audio": 3}),
-        metadata={"task": "classification", "label_names": names},
-    )
-    predictions = predictor(audio=[audio(1.0), audio(-1.0)])
+    metadata = {"task": "classification", "label_names": names}
+    logits = sums_model(units=3, dims={"audio": 3})
+    model = keras.Model(logits.input, ops.softmax(logits.output))
+    predictions = Predictor(model, metadata=metadata)(audio=[audio(2.0), audio(-3.0)])
+    e = np.exp
     assert predictions[0].label == "angry"
-    assert predictions[0].probabilities == pytest.approx({"angry": 1.0, "happy": 0.0, "sad": 0.0})
+    assert predictions[0].probabilities == pytest.approx(
+        dict(zip(names, [e(2) / (e(2) + 2), 1 / (e(2) + 2), 1 / (e(2) + 2)], strict=True))
+    )
+    assert predictions[1].label == "happy"
     assert predictions[0].score is None
+    with pytest.raises(ValueError, match=r"outputs are no probabilities.*softmax"):
+        Predictor(logits, metadata=metadata)(audio=[audio(2.0)])
     with pytest.raises(ValueError, match="3 classes; label_names has 2: angry, happy"):
-        Predictor(
-            sums_model(units=3, dims={"audio": 3}),
-            metadata={"task": "classification", "label_names": names[:2]},
-        )
+        Predictor(model, metadata={"task": "classification", "label_names": names[:2]})
 
 
 def test_a_preprocessor_scales_what_the_model_reads():
