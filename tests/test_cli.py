@@ -11,7 +11,7 @@ from tiny_predictor import CharacterEncoder, sums_model
 from typer.testing import CliRunner
 
 import keras_mer.predictor
-from keras_mer import explain
+from keras_mer import explain, zoo
 from keras_mer._version import __version__
 from keras_mer.cli import app
 
@@ -188,6 +188,23 @@ def test_a_users_error_is_one_line(run, source, message):
     assert len(result.stderr.splitlines()) == 1
     result = run("predict", "tiny", "--input", source, "--debug")
     assert isinstance(result.exception, OSError | ValueError)
+
+
+def test_list_and_card_show_what_the_zoo_says(run, monkeypatch):
+    entries = {"one_mosi": "# One\n", "two_meld": "# Two\n"}
+    monkeypatch.setattr(
+        zoo,
+        "list_models",
+        lambda pattern: [name for name in entries if pattern.strip("*") in name],
+        raising=False,
+    )
+    monkeypatch.setattr(zoo, "card", entries.__getitem__, raising=False)
+    assert run("list").stdout.split() == ["one_mosi", "two_meld"]
+    assert run("list", "*mosi*").stdout.split() == ["one_mosi"]
+    assert run("card", "two_meld").stdout.strip() == "# Two"
+    nothing = run("list", "*sims*")
+    assert nothing.exit_code == 1
+    assert nothing.stderr == 'keras-mer: no entry matches "*sims*"; `keras-mer list` shows all\n'
 
 
 def test_help_and_version_import_neither_keras_nor_a_backend():

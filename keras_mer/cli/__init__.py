@@ -5,6 +5,7 @@ Keras is imported inside the commands alone, so that `--help` is instant.
 """
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -43,6 +44,7 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             # A terminal that cannot show a letter must not cost the user the other rows.
             stream.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = lambda message, *_, **__: f"keras-mer: {message}\n"
     app()
 
 
