@@ -15,8 +15,6 @@ from keras_mer import explain, zoo
 from keras_mer._version import __version__
 from keras_mer.cli import app
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
-
 
 @pytest.fixture(scope="module")
 def tiny():

@@ -12,8 +12,6 @@ from keras_mer import explain
 from keras_mer.data import Preprocessor
 from keras_mer.predictor import Predictor
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
-
 
 @pytest.fixture(autouse=True)
 def shares(monkeypatch):

@@ -13,8 +13,6 @@ import pytest
 
 from keras_mer.features import TextEncoder, _minilm
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
-
 
 class WordTokenizer:
     pad_token_id, cls_token_id, sep_token_id = 0, 1, 2
