@@ -1,0 +1,381 @@
+"""Features, labels and splits of one data set."""
+
+from __future__ import annotations
+
+import copy
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_mer._files import written_aside
+from keras_mer.data import batching
+from keras_mer.data.description import completed
+from keras_mer.data.leaks import check_leaks
+from keras_mer.data.ragged import Ragged
+from keras_mer.layers._modalities import in_order
+
+SPLITS = ("train", "valid", "test")
+FORMAT = "keras-mer dataset 1"
+
+
+class Dataset:
+    """Rows of one or more modalities with their labels, ids, groups and splits.
+
+    Args:
+        features: the rows of each modality, as `Ragged`, as a list of (time, dim) or (dim,)
+            arrays, or as one (n, dim) or (n, time, dim) array. A row without steps means that
+            the modality is missing there.
+        labels: (n,) or (n, k), float or int.
+        splits: (n,) of "train", "valid" and "test".
+        ids: (n,) the name of each row; its number by default.
+        groups: (n,) whoever must not be in two splits, such as a video or a speaker; the ids
+            by default.
+        transcripts: (n,) the words of each row.
+        description: plain JSON: `name`; `task` ("regression" or "classification"; by default
+            int labels are classes); `label_names`; `label_range`; `protocol`, how its numbers
+            are computed; `terms` of use; `split_name`; `features`, per modality its
+            `extractor`, `dimension` and what else describes it; `leaks`, records of
+            `modality`, `groups` and `reason` for features that were made with the labels of
+            these groups, which may then only be trained on.
+        allow_leaks: keeps a split that the leaks or the groups forbid.
+
+    Raises:
+        ValueError: if anything does not fit, or a value is NaN or infinite.
+        LeakError: if held-out rows are known from training.
+
+    Example:
+
+    >>> import numpy as np
+    >>> data = Dataset(
+    ...     {"text": [np.ones((2, 4)), np.ones((3, 4))], "audio": np.ones((2, 5))},
+    ...     labels=[0.5, -1.0],
+    ...     splits=["train", "test"],
+    ... )
+    >>> inputs, labels = data.arrays("test")
+    >>> {name: array.shape for name, array in inputs.items()}
+    {'text': (1, 3, 4), 'text_mask': (1, 3), 'audio': (1, 1, 5), 'audio_mask': (1, 1)}
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, Any],
+        labels: Any,
+        splits: Iterable[str],
+        ids: Iterable[Any] | None = None,
+        groups: Iterable[Any] | None = None,
+        transcripts: Iterable[str] | None = None,
+        description: Mapping[str, Any] | None = None,
+        allow_leaks: bool = False,
+    ) -> None:
+        self.labels = _labels(labels)
+        rows = len(self.labels)
+        self.ids = _strings("ids", range(rows) if ids is None else ids, rows)
+        self.groups = _strings("groups", self.ids if groups is None else groups, rows)
+        self.splits = _splits(splits, rows)
+        self.transcripts = None if transcripts is None else _texts(transcripts, rows)
+        names, counts = np.unique(self.ids, return_counts=True)
+        if len(names) != rows:
+            raise ValueError(f"ids must differ; {str(names[counts.argmax()])!r} occurs twice")
+        self._check_finite("labels", Ragged(self.labels.reshape(rows, -1), np.arange(rows + 1)))
+        self.features = in_order(
+            {name: self._checked(name, values) for name, values in features.items()}
+        )
+        dims = {name: ragged.dim for name, ragged in self.features.items()}
+        self.description = completed(description, self.labels, dims)
+        self.allow_leaks = allow_leaks
+        self._check_leaks()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{split} {count}" for split, count in self.counts.items())
+        widths = ", ".join(f"{name} {ragged.dim}" for name, ragged in self.features.items())
+        return f"Dataset({self.description['name']}: {counts}; {widths or 'no features'})"
+
+    @property
+    def modalities(self) -> list[str]:
+        """The names of the modalities."""
+        return list(self.features)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of rows of each split."""
+        return {split: int((self.splits == split).sum()) for split in SPLITS}
+
+    def arrays(
+        self,
+        split: str | None,
+        max_length: int | None = None,
+        modalities: Iterable[str] | None = None,
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """A split as padded arrays.
+
+        Args:
+            split: "train", "valid" or "test"; None for all rows.
+            max_length: steps beyond it are cut off.
+            modalities: which ones; all by default.
+
+        Returns:
+            The inputs, `text` (n, time, dim) float32 and `text_mask` (n, time) bool and so on
+            for each modality, and the labels. A missing modality is zeros with a mask that is
+            False throughout.
+        """
+        rows, features = self._selected(split, modalities)
+        lengths = {}
+        for name, ragged in features.items():
+            longest = max(int(ragged.lengths.max(initial=0)), 1)
+            lengths[name] = longest if max_length is None else min(longest, max_length)
+        return batching.padded_inputs(features, lengths), self.labels[rows]
+
+    def batches(
+        self,
+        split: str | None,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        max_length: int | None = None,
+        modalities: Iterable[str] | None = None,
+        bucket: bool = True,
+        round_to: int = 8,
+        sample_weights: Any = None,
+    ) -> batching.Batches:
+        """A split as `Batches`, a `keras.utils.PyDataset`; see there for the arguments."""
+        rows, features = self._selected(split, modalities)
+        return batching.Batches(
+            features,
+            self.labels[rows],
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            max_length=max_length,
+            bucket=bucket,
+            round_to=round_to,
+            sample_weights=sample_weights,
+        )
+
+    def subset(self, rows: Any) -> Dataset:
+        """The rows of a split, of a bool mask, or at int indices."""
+        if isinstance(rows, str):
+            rows = self._rows(rows)
+        rows = np.arange(len(self))[np.asarray(rows)]
+        if not len(rows):
+            raise ValueError("a subset needs at least one row; received none")
+        new = copy.copy(self)
+        new.features = {name: ragged.take(rows) for name, ragged in self.features.items()}
+        for name in ("labels", "ids", "groups", "splits"):
+            setattr(new, name, getattr(self, name)[rows])
+        new.transcripts = None if self.transcripts is None else self.transcripts[rows]
+        return new
+
+    def with_features(
+        self,
+        modality: str,
+        rows: Any,
+        specification: Mapping[str, Any] | None = None,
+        derived: bool = False,
+    ) -> Dataset:
+        """The data set with one modality added or replaced.
+
+        Args:
+            modality: its name.
+            rows: one row per row of the data set, as for the constructor.
+            specification: what describes them: `extractor` and so on.
+            derived: whether they were computed from the features they replace, and so keep
+                their leaks.
+        """
+        features = self.features | {modality: self._checked(modality, rows)}
+        specified = self.description["features"] | {modality: dict(specification or {})}
+        return self._with(features, specified, dropped=None if derived else modality)
+
+    def without(self, modality: str) -> Dataset:
+        """The data set without one modality."""
+        self._check_modalities([modality])
+        features = {name: rows for name, rows in self.features.items() if name != modality}
+        specified = {name: self.description["features"][name] for name in features}
+        return self._with(features, specified, dropped=modality)
+
+    def with_splits(
+        self, splits: Iterable[str], split_name: str | None = None, allow_leaks: bool = False
+    ) -> Dataset:
+        """The data set with other splits; the leaks are checked against them."""
+        new = copy.copy(self)
+        new.splits = _splits(splits, len(self))
+        new.description = self.description | {"split_name": split_name}
+        new.allow_leaks = allow_leaks
+        new._check_leaks()
+        return new
+
+    def save(self, path: str | Path) -> None:
+        """Writes everything into one `.npz` file."""
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"a data set is saved as .npz; received {path}")
+        members = {"format": np.array(FORMAT), "description": _json(self.description)}
+        for name in ("labels", "ids", "groups", "splits"):
+            members[name] = getattr(self, name)
+        if self.transcripts is not None:
+            members["transcripts"] = _json(self.transcripts.tolist())
+        for name, ragged in self.features.items():
+            members[f"values.{name}"] = ragged.values
+            members[f"offsets.{name}"] = ragged.offsets
+        with written_aside(path) as aside:
+            np.savez_compressed(aside, **members)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: str | Path, allow_leaks: bool = False) -> Dataset:
+        """Reads what `save` wrote.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if it is not a data set, or is damaged.
+        """
+        members = _members(Path(path))
+        try:
+            names = [name.removeprefix("values.") for name in members if name[:7] == "values."]
+            texts = members.get("transcripts")
+            return cls(
+                {
+                    name: Ragged(members[f"values.{name}"], members[f"offsets.{name}"])
+                    for name in names
+                },
+                members["labels"],
+                members["splits"],
+                members["ids"],
+                members["groups"],
+                None if texts is None else json.loads(str(texts)),
+                json.loads(str(members["description"])),
+                allow_leaks,
+            )
+        except KeyError as error:
+            raise ValueError(f"{path} is not a whole data set: {error} is missing in it") from None
+
+    def summary(self) -> None:
+        """Prints the modalities, the splits and the labels as tables."""
+        from keras_mer.data.summary import print_summary
+
+        print_summary(self)
+
+    def _rows(self, split: str | None) -> np.ndarray:
+        if split is None:
+            return np.arange(len(self))
+        rows = np.flatnonzero(self.splits == split)
+        if not len(rows):
+            counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
+            raise ValueError(f"the split {split!r} has no rows; this data set has {counts}")
+        return rows
+
+    def _selected(
+        self, split: str | None, modalities: Iterable[str] | None
+    ) -> tuple[np.ndarray, dict[str, Ragged]]:
+        chosen = self.modalities if modalities is None else list(modalities)
+        self._check_modalities(chosen)
+        rows = self._rows(split)
+        return rows, in_order({name: self.features[name].take(rows) for name in chosen})
+
+    def _with(
+        self, features: Mapping[str, Ragged], specified: Mapping[str, Any], dropped: str | None
+    ) -> Dataset:
+        leaks = [leak for leak in self.description["leaks"] if leak["modality"] != dropped]
+        description = self.description | {"features": specified, "leaks": leaks}
+        new = copy.copy(self)
+        new.features = in_order(features)
+        dims = {name: ragged.dim for name, ragged in new.features.items()}
+        new.description = completed(description, self.labels, dims)
+        return new
+
+    def _check_leaks(self) -> None:
+        if not self.allow_leaks:
+            check_leaks(self.description["leaks"], self.modalities, self.groups, self.splits)
+
+    def _check_modalities(self, names: list[str]) -> None:
+        unknown = [name for name in names if name not in self.features]
+        if unknown or not names:
+            raise ValueError(
+                f"this data set has the modalities {', '.join(self.features) or 'none'}; "
+                f"asked for {', '.join(names) or 'none'}"
+            )
+
+    def _checked(self, modality: str, rows: Any) -> Ragged:
+        """Features as `Ragged`: one row per label, every value finite."""
+        try:
+            ragged = rows if isinstance(rows, Ragged) else Ragged.from_list(rows)
+        except ValueError as error:
+            raise ValueError(f"{modality}: {error}") from None
+        if len(ragged) != len(self):
+            raise ValueError(f"{modality} has {len(ragged)} rows; the labels have {len(self)}")
+        self._check_finite(modality, ragged)
+        return ragged
+
+    def _check_finite(self, name: str, ragged: Ragged) -> None:
+        finite = np.isfinite(ragged.values)
+        if finite.all():
+            return
+        steps = np.flatnonzero(~finite.all(axis=1))
+        rows = np.unique(np.searchsorted(ragged.offsets, steps, side="right") - 1)
+        raise ValueError(
+            f"{name} holds {(~finite).sum()} values that are NaN or infinite, in {len(rows)} "
+            f"rows, the first of them {str(self.ids[rows[0]])!r}; replace them, or make the row "
+            "empty where the modality is missing"
+        )
+
+
+def _labels(labels: Any) -> np.ndarray:
+    array = np.asarray(labels)
+    if array.dtype.kind not in "biuf" or array.ndim not in (1, 2) or not len(array):
+        raise ValueError(
+            "labels must be numbers of shape (n,) or (n, k) with at least one row; "
+            f"received {array.dtype} {array.shape}"
+        )
+    return array.astype("float32" if array.dtype.kind == "f" else "int32")
+
+
+def _strings(name: str, values: Iterable[Any], rows: int) -> np.ndarray:
+    array = np.array([str(value) for value in values])
+    if len(array) != rows:
+        raise ValueError(f"{len(array)} {name} for {rows} labels")
+    return array
+
+
+def _splits(splits: Iterable[str], rows: int) -> np.ndarray:
+    array = _strings("splits", splits, rows)
+    unknown = sorted(set(array.tolist()) - set(SPLITS))
+    if unknown:
+        raise ValueError(f"splits must be train, valid or test; received {', '.join(unknown)}")
+    return array
+
+
+def _texts(texts: Iterable[str], rows: int) -> np.ndarray:
+    """(n,) of Python strings: a fixed width would cost every row the longest one's room."""
+    kept = list(texts)
+    if len(kept) != rows or not all(isinstance(text, str) for text in kept):
+        raise ValueError(f"transcripts must be {rows} strings, as many as labels")
+    array = np.empty(rows, dtype=object)
+    array[:] = kept
+    return array
+
+
+def _json(value: Any) -> np.ndarray:
+    return np.array(json.dumps(value, ensure_ascii=False))
+
+
+def _members(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a saved data set; no pickle is ever read."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no data set at {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            members = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} is not a data set that Dataset.save wrote: {error}") from None
+    if str(members.get("format")) != FORMAT:
+        raise ValueError(
+            f"{path} is not a data set that this version reads: it says "
+            f"{str(members.get('format'))!r}, expected {FORMAT!r}"
+        )
+    return members

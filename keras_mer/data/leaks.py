@@ -1,0 +1,55 @@
+"""Scores that would be too good: labels or groups that reach beyond the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+
+class LeakError(ValueError):
+    """A split that would be scored on what the features or the model already know."""
+
+
+def check_leaks(
+    leaks: Collection[Mapping[str, Any]],
+    modalities: Collection[str],
+    groups: np.ndarray,
+    splits: np.ndarray,
+) -> None:
+    """Raises a `LeakError` if validation or test rows are known from training.
+
+    Args:
+        leaks: records of `modality`, `groups` (whose labels its features were made with) and
+            `reason`. Such groups may only be trained on.
+        modalities: the modalities in use.
+        groups: (n,) str.
+        splits: (n,) str.
+    """
+    _check_groups(groups, splits)
+    held_out = splits != "train"
+    for leak in leaks:
+        if leak["modality"] not in modalities:
+            continue
+        known = held_out & np.isin(groups, list(leak["groups"]))
+        if known.any():
+            raise LeakError(
+                f"{leak['modality']} must not be used with this split: {leak['reason']}, and "
+                f"{known.sum()} of the {held_out.sum()} validation and test rows belong to "
+                f"these {len(leak['groups'])} groups. Leave {leak['modality']} out, choose "
+                "another split, or pass allow_leaks=True and report no score of it"
+            )
+
+
+def _check_groups(groups: np.ndarray, splits: np.ndarray) -> None:
+    pairs = np.unique(np.stack([groups, splits], axis=1), axis=0)
+    names, counts = np.unique(pairs[:, 0], return_counts=True)
+    shared = names[counts > 1]
+    if len(shared):
+        where = ", ".join(pairs[pairs[:, 0] == shared[0], 1])
+        raise LeakError(
+            f"{len(shared)} of {len(names)} groups lie in more than one split, such as "
+            f"{str(shared[0])!r} in {where}. Split by group, or pass allow_leaks=True if the "
+            "data set's own split is so"
+        )
