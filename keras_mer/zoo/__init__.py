@@ -1,0 +1,17 @@
+"""The zoo: trained models by name, and entries of one's own."""
+
+from keras_mer.zoo.card import Card, card
+from keras_mer.zoo.load import load, metadata, preprocessor, verify
+from keras_mer.zoo.registry import list_models
+from keras_mer.zoo.save import save_entry
+
+__all__ = [
+    "Card",
+    "card",
+    "list_models",
+    "load",
+    "metadata",
+    "preprocessor",
+    "save_entry",
+    "verify",
+]
