@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from keras_mer.features._buckets import bucket
 from keras_mer.layers._modalities import modality_order
 
 SENTIMENTS = ("negative", "neutral", "positive")
-ROUNDING = 1e-2  # of probabilities in half precision
 NAMED_ROWS = 10  # in one error; the rest is counted
 
 Row = Mapping[str, Any]
@@ -48,14 +48,15 @@ class Predictor:
     """Scores raw texts and features with a model of the zoo, or with one's own.
 
     Args:
-        name_or_model: an entry of the zoo, such as `"cmmsf_mosi"`, or a model whose
-            inputs are `text`, `text_mask` and so on.
+        name_or_model: an entry of the zoo, such as `"cmmsf_mosi"` or its folder, or a model
+            whose inputs are `text`, `text_mask` and so on.
         preprocessor: the scaling that the model was trained with. An entry brings its own.
         text_encoder: what turns texts into features. By default the one that the entry
             names, or all-MiniLM-L6-v2 for a model of one's own that reads 384 dimensions.
         metadata: for a model of one's own, what an entry's metadata says of its results:
             `task` (`"regression"` or `"classification"`), `label_range`, `label_names`,
-            and `trained_modalities`.
+            and `trained_modalities`. A classifier that ends with neither softmax nor
+            sigmoid is taken to give logits.
 
     Raises:
         ValueError: if the model, the encoder and the metadata do not fit together.
@@ -75,7 +76,7 @@ class Predictor:
         text_encoder: TextEncoder | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if isinstance(name_or_model, str):
+        if isinstance(name_or_model, str | Path):
             from keras_mer import zoo
 
             self.model = zoo.load(name_or_model)
@@ -83,14 +84,16 @@ class Predictor:
             metadata = zoo.metadata(name_or_model) if metadata is None else metadata
         else:
             self.model = name_or_model
+            metadata = getattr(self.model, "entry", None) if metadata is None else metadata
+            _check_scaled(self.model, preprocessor)
         self.preprocessor = preprocessor
-        self.metadata = dict(metadata or {})
+        self.metadata = {key: value for key, value in (metadata or {}).items() if value is not None}
         self._inputs = _model_inputs(self.model)
         self.modalities = tuple(self._inputs)
         self.trained_modalities = tuple(self.metadata.get("trained_modalities", self.modalities))
         self.text_encoder = text_encoder or self._named_encoder()
         self._check_encoder()
-        self._results = _Results.of(self.metadata, int(self.model.output_shape[-1]))
+        self._results = _Results.of(self.metadata, self.model)
 
     def __call__(
         self,
@@ -338,12 +341,19 @@ class _Results:
     classification: bool
     names: tuple[str, ...]
     label_range: tuple[float, float] | None
+    logits: bool
 
     @classmethod
-    def of(cls, metadata: Mapping[str, Any], units: int) -> "_Results":
+    def of(cls, metadata: Mapping[str, Any], model: Any) -> "_Results":
+        units = int(model.output_shape[-1])
         task = metadata.get("task", "regression" if units == 1 else "classification")
         if task not in ("regression", "classification"):
             raise ValueError(f'task must be "regression" or "classification"; received {task!r}')
+        if task == "regression" and units != 1:
+            raise ValueError(
+                f"the metadata says regression, and the model has {units} outputs; "
+                'for a classifier pass metadata={"task": "classification", "label_names": [...]}'
+            )
         classification = task == "classification"
         limits = metadata.get("label_range")
         label_range = (float(limits[0]), float(limits[1])) if limits else None
@@ -360,7 +370,7 @@ class _Results:
             names = names if len(names) == len(SENTIMENTS) else SENTIMENTS
         else:
             names = ()
-        return cls(classification, names, label_range)
+        return cls(classification, names, label_range, _gives_logits(model))
 
     def read(self, output: np.ndarray, shares: Mapping[str, float]) -> Prediction | None:
         output = np.atleast_1d(output)
@@ -377,12 +387,11 @@ class _Results:
 
     def _class(self, output: np.ndarray, shares: Mapping[str, float]) -> Prediction:
         if len(output) == 1:
-            output = np.array([1.0 - output[0], output[0]])
-        if output.min() < 0 or abs(output.sum() - 1.0) > ROUNDING:
-            raise ValueError(
-                f"the model's outputs are no probabilities ({output.min():.3g} to "
-                f"{output.max():.3g}, sum {output.sum():.3g}); end it with a softmax (or a sigmoid)"
-            )
+            one = (1.0 + np.tanh(output[0] / 2.0)) / 2.0 if self.logits else output[0]
+            output = np.array([1.0 - one, one])
+        elif self.logits:
+            output = np.exp(output - output.max())
+            output /= output.sum()
         probabilities = dict(zip(self.names, output.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         return Prediction(label=label, probabilities=probabilities, shares=shares)
@@ -400,6 +409,28 @@ def _model_inputs(model: Any) -> dict[str, tuple[int | None, int]]:
         name: (inputs[name].shape[1], int(inputs[name].shape[-1]))
         for name in modality_order(name for name in inputs if f"{name}_mask" in inputs)
     }
+
+
+def _check_scaled(model: Any, preprocessor: Preprocessor | None) -> None:
+    entry = getattr(model, "entry", None) or {}
+    if preprocessor is None and "preprocessor.json" in entry.get("files", {}):
+        raise ValueError(
+            f'the model was trained on scaled features: pass the name "{entry.get("name")}" in '
+            f'place of the model, or preprocessor=zoo.preprocessor("{entry.get("name")}")'
+        )
+
+
+def _gives_logits(model: Any) -> bool:
+    """Whether the model ends with neither softmax nor sigmoid, changes of dtype aside."""
+    for operation in reversed(model.operations):
+        activation = getattr(operation, "activation", None)
+        name = getattr(activation, "__name__", type(operation).__name__).lower()
+        passes_on = name in ("identity", "cast") or (
+            name == "linear" and type(operation).__name__ == "Activation"
+        )
+        if not passes_on:
+            return name not in ("softmax", "sigmoid")
+    return True
 
 
 def _dimension(encoder: TextEncoder) -> int:

@@ -5,7 +5,6 @@ import re
 import keras
 import numpy as np
 import pytest
-from keras import ops
 from tiny_predictor import DIMS, CharacterEncoder, sums_model
 
 from keras_mer import explain
@@ -179,23 +178,44 @@ def test_batches_have_few_shapes(predictor, monkeypatch):
     assert len(set(shapes)) <= 5
 
 
-def test_classes_and_their_probabilities():
-    names = ["angry", "happy", "sad"]
-    metadata = {"task": "classification", "label_names": names}
-    logits = sums_model(units=3, dims={"audio": 3})
-    model = keras.Model(logits.input, ops.softmax(logits.output))
-    predictions = Predictor(model, metadata=metadata)(audio=[audio(2.0), audio(-3.0)])
-    e = np.exp
-    assert predictions[0].label == "angry"
-    assert predictions[0].probabilities == pytest.approx(
-        dict(zip(names, [e(2) / (e(2) + 2), 1 / (e(2) + 2), 1 / (e(2) + 2)], strict=True))
+NAMES = ["angry", "happy", "sad"]
+CLASSES = {"task": "classification", "label_names": NAMES}
+
+
+@pytest.mark.parametrize("end", ["logits", "softmax", "softmax in another dtype"])
+def test_classes_and_their_probabilities(end):
+    model = sums_model(units=3, dims={"audio": 3})
+    if end != "logits":
+        model = keras.Model(model.input, keras.layers.Softmax()(model.output))
+    if end == "softmax in another dtype":
+        last = keras.layers.Activation("linear", dtype="float32")
+        model = keras.Model(model.input, last(model.output))
+    first, second = Predictor(model, metadata=CLASSES)(audio=[audio(2.0), audio(-3.0)])
+    assert (first.label, second.label) == ("angry", "happy")
+    assert first.score is None
+    small = 1 / (np.exp(2) + 2)
+    assert first.probabilities == pytest.approx(
+        {"angry": 1 - 2 * small, "happy": small, "sad": small}, rel=1e-5
     )
-    assert predictions[1].label == "happy"
-    assert predictions[0].score is None
-    with pytest.raises(ValueError, match=r"outputs are no probabilities.*softmax"):
-        Predictor(logits, metadata=metadata)(audio=[audio(2.0)])
+
+
+def test_one_output_gives_two_classes():
+    model = sums_model(dims={"audio": 3})
+    metadata = {"task": "classification", "label_names": ["calm", "upset"]}
+    (prediction,) = Predictor(model, metadata=metadata)(audio=[audio(1.0)])
+    assert prediction.label == "upset"
+    assert prediction.probabilities["upset"] == pytest.approx(1 / (1 + np.exp(-1)), rel=1e-5)
+
+
+def test_metadata_that_does_not_fit_the_model_is_refused():
+    model = sums_model(units=3, dims={"audio": 3})
     with pytest.raises(ValueError, match="3 classes; label_names has 2: angry, happy"):
-        Predictor(model, metadata={"task": "classification", "label_names": names[:2]})
+        Predictor(model, metadata={**CLASSES, "label_names": NAMES[:2]})
+    with pytest.raises(ValueError, match="says regression, and the model has 3 outputs"):
+        Predictor(model, metadata={"task": "regression"})
+    model.entry = {"name": "scaled", "files": {"preprocessor.json": {}}}
+    with pytest.raises(ValueError, match='trained on scaled features: pass the name "scaled"'):
+        Predictor(model)
 
 
 def test_a_preprocessor_scales_what_the_model_reads():

@@ -103,7 +103,7 @@ def _packaged() -> Path | None:
 
 
 def _from_hub() -> Path:
-    offline = os.environ.get("KERAS_MER_OFFLINE") == "1"
+    offline = os.environ.get("KERAS_MER_OFFLINE", "").lower() not in ("", "0", "false")
     if importlib.util.find_spec("huggingface_hub") is None:
         raise FileNotFoundError(f"the text encoder {NAME} was not found: {WAYS}")
     import huggingface_hub
