@@ -1,0 +1,127 @@
+"""One step of attention from one modality to another."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._masking import presence, zero_masked
+from keras_mer.layers._weighted import WeightedLayer, built
+
+
+@keras.saving.register_keras_serializable(package="keras_mer")
+class CrossModalAttention(WeightedLayer):
+    """Lets the steps of one modality look at those of another, and adds what they see.
+
+        A = W_o MultiHead(W_q query, W_k source, W_v source)
+        output = LayerNorm(query + Dropout(A))
+
+    A row whose source is missing keeps its query: nothing is added to it.
+
+    Args:
+        num_heads: number of heads; the width of the query must be divisible by it.
+        dropout: rate of dropout on A.
+        epsilon: the epsilon of the layer normalisation.
+        use_bias: whether the maps have biases.
+        seed: seed of the dropout.
+        **kwargs: initializers, regularizers and constraints of kernels and biases, named
+            as in `keras.layers.Dense`, and the arguments of every Keras layer.
+
+    Call arguments:
+        query: (batch, time, dim) float, the modality that looks.
+        source: (batch, source_time, source_dim) float, the modality that is looked at.
+        source_mask: (batch, source_time) bool, True at a real step; `None` means all.
+        training: whether to drop out.
+
+    Output:
+        (batch, time, dim). A masked step of the query holds numbers without meaning.
+
+    Example:
+
+    >>> import numpy as np
+    >>> text, audio = np.ones((2, 5, 8), "float32"), np.ones((2, 7, 3), "float32")
+    >>> tuple(CrossModalAttention(num_heads=2)(text, audio).shape)
+    (2, 5, 8)
+
+    Reference:
+        Vaswani et al., Attention is all you need, 2017; between modalities, Tsai et al.,
+        Multimodal transformer for unaligned multimodal language sequences, ACL 2019.
+    """
+
+    def __init__(
+        self,
+        num_heads: int = 4,
+        dropout: float = 0.0,
+        epsilon: float = 1e-5,
+        use_bias: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.epsilon = epsilon
+        self.use_bias = use_bias
+        self.seed = seed
+
+    def build(self, query_shape: Shape, source_shape: Shape) -> None:
+        """Builds the four maps for a query (batch, time, dim)."""
+        dim = query_shape[-1]
+        if dim is None or dim % self.num_heads:
+            raise ValueError(
+                f"CrossModalAttention with {self.num_heads} heads needs a query whose width "
+                f"is divisible by them; received the shape {tuple(query_shape)}"
+            )
+        bias = {"use_bias": self.use_bias}
+        self.query_map = self.built_dense("query", dim, query_shape, **bias)
+        self.key_map = self.built_dense("key", dim, source_shape, **bias)
+        self.value_map = self.built_dense("value", dim, source_shape, **bias)
+        self.output_map = self.built_dense("output", dim, query_shape, **bias)
+        self.drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+        norm = keras.layers.LayerNormalization(epsilon=self.epsilon, dtype=self.dtype_policy)
+        self.norm = built(norm, query_shape)
+        self.built = True
+
+    def call(
+        self,
+        query: Tensor,
+        source: Tensor,
+        source_mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Tensor:
+        """Returns the query with what it saw; see the class."""
+        source = zero_masked(source, source_mask)
+        visible = there = None
+        if source_mask is not None:
+            there = presence(source_mask)[:, None]
+            # A row without a real step looks everywhere, finitely, and is dropped below.
+            visible = ops.logical_or(source_mask, ops.logical_not(there))[:, None, None, :]
+        seen = ops.dot_product_attention(
+            self._heads(self.query_map(query)),
+            self._heads(self.key_map(source)),
+            self._heads(self.value_map(source)),
+            mask=visible,
+        )
+        seen = self.output_map(ops.reshape(seen, ops.shape(query)))
+        return self.norm(query + self.drop(zero_masked(seen, there), training=training))
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(batch, time, dim) to (batch, time, heads, dim / heads)."""
+        batch, time, dim = ops.shape(x)
+        return ops.reshape(x, (batch, time, self.num_heads, dim // self.num_heads))
+
+    def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
+        """The shape of the query."""
+        return tuple(query_shape)
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "epsilon": self.epsilon,
+            "use_bias": self.use_bias,
+            "seed": self.seed,
+        }

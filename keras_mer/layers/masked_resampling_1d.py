@@ -1,0 +1,66 @@
+"""Brings sequences of any length to one length."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._masking import zero_masked
+
+
+@keras.saving.register_keras_serializable(package="keras_mer")
+class MaskedResampling1D(keras.layers.Layer):
+    """Averages the real steps of each row into `steps` equal bins.
+
+    For a row with L real steps, bin j is the mean of the steps from floor(j L / steps)
+    up to, not including, ceil((j + 1) L / steps): the bins of adaptive average pooling,
+    each row by its own length. A row shorter than `steps` repeats its steps.
+
+    Args:
+        steps: the length of the output.
+        **kwargs: arguments of every Keras layer, such as `name` and `dtype`.
+
+    Call arguments:
+        sequence: (batch, time, dim) float. Rows are right-padded.
+        mask: (batch, time) bool, True at a real step; `None` means that all are real.
+
+    Output:
+        (batch, steps, dim); zeros for a row without a real step.
+
+    Example:
+
+    >>> import numpy as np
+    >>> sequence = np.array([[[1.0], [3.0], [5.0], [7.0]]], "float32")
+    >>> np.array(MaskedResampling1D(2)(sequence))[0, :, 0].tolist()
+    [2.0, 6.0]
+    """
+
+    def __init__(self, steps: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if steps < 1:
+            raise ValueError(f"MaskedResampling1D needs steps of 1 or more; received {steps}")
+        self.steps = steps
+
+    def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Returns the bins; see the class."""
+        time = ops.shape(sequence)[1]
+        if mask is None:
+            lengths = ops.full_like(sequence[:, :1, 0], time, dtype="int32")
+        else:
+            lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+        j = ops.expand_dims(ops.arange(self.steps, dtype="int32"), 0)
+        start = ops.expand_dims(j * lengths // self.steps, -1)
+        stop = ops.expand_dims(-(-(j + 1) * lengths // self.steps), -1)
+        step = ops.reshape(ops.arange(time, dtype="int32"), (1, 1, -1))
+        inside = ops.cast(ops.logical_and(step >= start, step < stop), sequence.dtype)
+        width = ops.maximum(ops.cast(stop - start, sequence.dtype), 1)
+        return ops.matmul(inside / width, zero_masked(sequence, mask))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(batch, steps, dim)."""
+        return (input_shape[0], self.steps, input_shape[-1])
+
+    def get_config(self) -> Config:
+        """The constructor's arguments."""
+        return {**super().get_config(), "steps": self.steps}
