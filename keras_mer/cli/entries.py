@@ -19,6 +19,8 @@ def show_list(
         from keras_mer import zoo
     names = zoo.list_models(pattern)
     if not names:
+        if pattern == "*":
+            raise ValueError("there are no entries on this machine")
         raise ValueError(f'no entry matches "{pattern}"; `keras-mer list` shows all')
     for name in names:
         typer.echo(name)
