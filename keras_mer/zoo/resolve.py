@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from keras_mer._files import home, written_aside
@@ -158,7 +159,8 @@ def _download(addresses: tuple[str, ...], name: str, folder: Path, at_mirrors: s
             aside.write_text(f"{origin}\n", encoding="utf-8")
         os.replace(incoming, folder / METADATA)
     finally:
-        incoming.unlink(missing_ok=True)
+        with suppress(OSError):  # which would hide what went wrong above
+            incoming.unlink()
     return entry
 
 

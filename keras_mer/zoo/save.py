@@ -5,7 +5,6 @@ import math
 import os
 import platform
 import shutil
-import statistics
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from keras_mer._files import written_aside
 from keras_mer._version import __version__
@@ -210,13 +210,11 @@ def _check_modalities(fields: Mapping[str, Any]) -> None:
 def _summary(metric: str, value: Metric) -> dict[str, Any]:
     if isinstance(value, Mapping):
         summary: dict[str, Any] = dict(value)
-    elif isinstance(value, Sequence):
-        values = [float(one) for one in value]
-        summary = {"mean": statistics.fmean(values), "values": values}
-        if len(values) > 1:
-            summary["deviation"] = statistics.stdev(values)
     else:
-        summary = {"mean": float(value)}
+        values = np.atleast_1d(np.asarray(value, "float64"))
+        summary = {"mean": float(values.mean())}
+        if len(values) > 1:
+            summary |= {"deviation": float(values.std(ddof=1)), "values": values.tolist()}
     if not math.isfinite(summary.get("mean", math.nan)):
         raise ValueError(f"the metric {metric} needs a finite mean; received {value!r}")
     return summary
