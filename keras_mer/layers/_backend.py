@@ -89,13 +89,11 @@ def _tensorflow_scan(step, zero: Tensor, gates: Tensor, keep: Tensor | None) -> 
 
     steps = gates.shape[0] or tf.shape(gates)[0]
     read = tf.TensorArray(gates.dtype, steps).unstack(gates).read
-    kept = (
-        (lambda t: None) if keep is None else tf.TensorArray(keep.dtype, steps).unstack(keep).read
-    )
+    kept = None if keep is None else tf.TensorArray(keep.dtype, steps).unstack(keep)
     written = tf.TensorArray(gates.dtype, steps, element_shape=zero.shape)
 
     def body(t, h, c, written):  # type: ignore[no-untyped-def]
-        h, c = step((h, c), (read(t), kept(t)))
+        h, c = step((h, c), (read(t), kept and kept.read(t)))
         return t + 1, h, c, written.write(t, h)
 
     loop = tf.while_loop(
@@ -115,10 +113,9 @@ def _torch_lstm(
         kernel, recurrent, bias = weights
         flat = [kernel.t().contiguous(), recurrent.t().contiguous(), bias, torch.zeros_like(bias)]
         zero = x.new_zeros(1, x.shape[0], recurrent.shape[0])
-        # has_biases, layers, dropout, training, bidirectional, batch_first
-        return torch.lstm(
-            x, (zero, zero), flat, True, 1, 0.0, torch.is_grad_enabled(), False, True
-        )[0]
+        # The flags: has_biases, num_layers, dropout, train, bidirectional, batch_first.
+        flags = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
+        return torch.lstm(x, (zero, zero), flat, *flags)[0]
 
     order = None if mask is None else _turned_around(mask)
     return run(x, forward), _take_steps(run(_take_steps(x, order), backward), order)

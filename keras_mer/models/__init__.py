@@ -1,0 +1,5 @@
+"""Published systems as functional Keras models."""
+
+from keras_mer.models.cmmsf import CMMSF
+
+__all__ = ["CMMSF"]

@@ -1,0 +1,83 @@
+"""What the published systems share as Keras models."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from keras_mer._types import Config
+from keras_mer.layers._modalities import check_modalities, in_order
+
+
+class MultimodalModel(keras.Model):
+    """A functional model over a dict of modalities, made again from its constructor's arguments.
+
+    A subclass builds its layers, then its graph, hands the graph to `super().__init__`
+    and puts its arguments into `config`.
+    """
+
+    config: Config
+
+    def get_config(self) -> Config:
+        """The constructor's arguments, not the graph."""
+        return {"name": self.name, "dtype": self._policy_config(), **self.config}
+
+    def _policy_config(self) -> Any:
+        policy = self.dtype_policy
+        if isinstance(policy, keras.DTypePolicy) and type(policy) is keras.DTypePolicy:
+            return policy.name
+        return keras.dtype_policies.serialize(policy)
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: Any = None) -> Self:
+        """A model with fresh weights from what `get_config` returned."""
+        return cls(**config)
+
+    def new_head(self, units: int, activation: Any = None) -> Self:
+        """A model with the same trunk weights and a new output layer.
+
+        Args:
+            units: outputs of the new head, such as the number of labels.
+            activation: activation of the new head, such as `"softmax"`.
+
+        Returns:
+            A new model. Its weights are copies, but for the output layer, which is fresh.
+        """
+        config = {**self.get_config(), "outputs": units, "activation": activation}
+        model = type(self).from_config(config)
+        fresh = {id(v) for v in model.output_layer.weights}
+        for mine, theirs in zip(self.weights, model.weights, strict=True):
+            if id(theirs) not in fresh:
+                # Through NumPy, since JAX would give away a buffer that two models share.
+                theirs.assign(np.array(keras.ops.convert_to_numpy(mine)))
+        return model
+
+
+def sequence_inputs(features: Mapping[str, int], model: str) -> tuple[dict, dict]:  # type: ignore[type-arg]
+    """Inputs for sequences and their masks, of any length.
+
+    Args:
+        features: width of each modality.
+        model: the model's name, for errors.
+
+    Returns:
+        Two dicts by modality: float inputs (batch, time, width) named after the modality,
+        and bool inputs (batch, time) named `<modality>_mask`.
+    """
+    check_modalities(features, model)
+    for modality, width in features.items():
+        if not isinstance(width, int) or width < 1:
+            raise ValueError(
+                f"{model} expects the width of each modality as a positive integer; "
+                f"received {width!r} for {modality}"
+            )
+    widths = in_order(features)
+    sequences = {m: keras.Input((None, width), name=m) for m, width in widths.items()}
+    masks = {m: keras.Input((None,), dtype="bool", name=f"{m}_mask") for m in widths}
+    return sequences, masks
+
+
+def named_inputs(sequences: Mapping[str, Any], masks: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of a model by their names."""
+    return {**sequences, **{f"{m}_mask": mask for m, mask in masks.items()}}
