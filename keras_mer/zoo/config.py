@@ -12,6 +12,8 @@ PACKAGE = "keras_mer"
 # What Keras writes for arguments that are objects, and that runs nothing when it is made again.
 PLAIN_KERAS = ("keras.initializers", "keras.regularizers", "keras.constraints")
 
+KERAS_ARGUMENTS = ("name", "dtype", "trainable")  # of any model, through **kwargs
+
 
 def model_classes() -> dict[str, type[keras.Model]]:
     """The classes that a config.json may name: the models that keras_mer.models exports."""
@@ -59,7 +61,11 @@ def from_config(config: Mapping[str, Any], dtype: str | None = None) -> keras.Mo
     """
     name, arguments = config.get("class_name"), config.get("config")
     known = model_classes()
-    if name not in known or config.get("registered_name") != f"{PACKAGE}>{name}":
+    if (
+        not isinstance(name, str)
+        or name not in known
+        or config.get("registered_name") != f"{PACKAGE}>{name}"
+    ):
         raise ValueError(
             f"config.json names the class {config.get('registered_name') or name!r}, and only "
             f"the models of keras_mer are loaded ({_names()}): upgrade keras-mer if it is one "
@@ -87,9 +93,9 @@ def check_plain(value: Any, where: str = "config") -> None:
     if isinstance(value, Mapping):
         if "class_name" in value and not _is_plain_object(value):
             raise ValueError(
-                f"config.json holds a {value.get('class_name')!r} of {value.get('module')!r} "
-                f"under {where}, which could run code and is not loaded: do not use this entry "
-                "unless its author gives it without"
+                f"{where} holds a {value.get('class_name')!r} of {value.get('module')!r}, which "
+                "could run code: an entry holds plain arguments alone, and is neither saved nor "
+                "loaded otherwise"
             )
         for key, inner in value.items():
             check_plain(inner, f"{where}.{key}")
@@ -110,8 +116,11 @@ def _is_plain_object(value: Mapping[str, Any]) -> bool:
 
 
 def _build(cls: type[keras.Model], arguments: dict[str, Any], dtype: str | None) -> keras.Model:
-    accepted = inspect.signature(cls).parameters
-    if dtype is not None and "dtype" in accepted:
+    parameters = inspect.signature(cls).parameters
+    # A functional model would ignore arguments that it does not know.
+    if unknown := sorted(set(arguments) - {*parameters, *KERAS_ARGUMENTS}):
+        raise ValueError(f"it takes no {', '.join(unknown)}")
+    if dtype is not None and ("dtype" in parameters or "dtype" in arguments):
         arguments["dtype"] = dtype
     return cls.from_config(arguments)
 

@@ -154,12 +154,14 @@ def _do_not_fit(path: Path, reason: str) -> ValueError:
 def _mismatch(error: Exception) -> str:
     """The weight and both shapes, from Keras's much longer message."""
     shapes = re.search(
-        r"variable\.shape=(?P<model>\([\d, ]*\)), Received: value\.shape=(?P<file>\([\d, ]*\))"
-        r"\. Target variable: <Variable path=(?P<path>[^,]*),",
+        r"variable\.shape=\((?P<model>[^)]*)\), Received: value\.shape=\D*(?P<file>[\d, ]*)"
+        r".*Target variable: <Variable path=(?P<path>[^,]*),",
         str(error),
     )
     if shapes:
-        return f"{shapes['path']} is {shapes['model']} in the model, {shapes['file']} in the file"
+        return (
+            f"{shapes['path']} is ({shapes['model']}) in the model, ({shapes['file']}) in the file"
+        )
     paragraphs = str(error).split("\n\n")
     return " ".join(paragraphs[min(1, len(paragraphs) - 1)].split())
 

@@ -148,10 +148,10 @@ def _from_web(address: str, file: str, path: Path) -> None:
     try:
         download(f"{address}/{file}", str(path), None)
     except exceptions.HTTPError as error:
-        response = error.response
-        assert response is not None, error
-        response.close()  # pooch leaves it open
-        raise _refusal(response.status_code) from error
+        if error.response is None:
+            raise MirrorError(str(error)) from error
+        error.response.close()  # pooch leaves it open
+        raise _refusal(error.response.status_code) from error
     except exceptions.Timeout as error:
         raise MirrorError(f"no answer within {TIMEOUT:g} s", again=True) from error
     except exceptions.RequestException as error:

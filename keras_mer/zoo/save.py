@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from keras_mer._files import written_aside
 from keras_mer._version import __version__
-from keras_mer.layers._modalities import modality_order
+from keras_mer.layers._modalities import check_same_modalities, modality_order
 from keras_mer.zoo.card import card_text
 from keras_mer.zoo.config import from_config, to_config
 from keras_mer.zoo.entry import (
@@ -127,8 +126,9 @@ def save_entry(
         )
     config = to_config(model)
     copy = _rebuilt(model, config)
-    given_features = features or (preprocessor.specification if preprocessor else None)
-    described = given_features or _dimensions(config)
+    if features is None and preprocessor is not None:
+        features = preprocessor.specification
+    described = _described_features(features, config)
     fields = {
         "format_version": FORMAT_VERSION,
         "name": check_name(name or folder.resolve().name),
@@ -142,7 +142,7 @@ def save_entry(
         "label_names": None if label_names is None else list(label_names),
         "label_range": label_range,
         "parameters": model.count_params(),
-        "features": {modality: dict(described[modality]) for modality in described},
+        "features": described,
         "split": split,
         "protocol": protocol,
         "seeds": None if seeds is None else list(seeds),
@@ -170,7 +170,8 @@ def save_entry(
         for file, path in copied.items():
             (work / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, work / file)
-        _put_in_place(work, folder, fields)
+        _describe(work, folder, fields)
+        _put_in_place(work, folder)
     return folder
 
 
@@ -188,14 +189,28 @@ def _rebuilt(model: keras.Model, config: Mapping[str, Any]) -> keras.Model:
     return copy
 
 
-def _dimensions(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    features = config["config"].get("features")
-    if not isinstance(features, Mapping):
-        raise ValueError(
-            f"the modalities of this {config['class_name']} are not in its configuration: give "
-            'features, such as {"text": {"dimension": 768}}'
-        )
-    return {name: {"dimension": features[name]} for name in modality_order(features)}
+def _described_features(
+    features: Mapping[str, Mapping[str, Any]] | None, config: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """What is said of each modality's features, with the dimension that the model reads."""
+    system, read = config["class_name"], config["config"].get("features")
+    if not isinstance(read, Mapping):
+        if features is None:
+            raise ValueError(
+                f"the modalities of this {system} are not in its configuration: give features, "
+                'such as {"text": {"dimension": 768}}'
+            )
+        return {name: dict(features[name]) for name in modality_order(features)}
+    given = {name: {} for name in read} if features is None else features
+    check_same_modalities(given, read, system, "features")
+    described = {name: {"dimension": read[name], **given[name]} for name in modality_order(read)}
+    for name, said in described.items():
+        if said["dimension"] != read[name]:
+            raise ValueError(
+                f"the model reads {name} of dimension {read[name]}; the features or the "
+                f"preprocessor give {said['dimension']}"
+            )
+    return described
 
 
 def _check_modalities(fields: Mapping[str, Any]) -> None:
@@ -250,31 +265,34 @@ def _workplace(folder: Path) -> Iterator[Path]:
         yield Path(work)
 
 
-def _put_in_place(work: Path, folder: Path, fields: Mapping[str, Any]) -> None:
-    folder.mkdir(exist_ok=True)
-    for file in (WEIGHTS, PREPROCESSOR, ORIGIN):  # an older entry's, if not written anew
-        if not (work / file).exists():
-            (folder / file).unlink(missing_ok=True)
-    for path in _files(work):
-        place = folder / path.relative_to(work)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, place)
-    kept = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
+def _describe(work: Path, folder: Path, fields: Mapping[str, Any]) -> None:
+    """Writes card and metadata for the new files in `work` and those that stay in `folder`."""
+    stay = {file: path for file, path in _files(folder).items() if file not in OWN_FILES}
     records = {
         file: record_of(path)
-        for file, path in sorted(kept.items())
-        if _belongs(file) and file not in (METADATA, CARD)
+        for file, path in sorted({**stay, **_files(work)}.items())
+        if _belongs(file)
     }
-    with written_aside(folder / CARD) as aside:
-        aside.write_text(card_text({**fields, "files": records}), encoding="utf-8")
-    records[CARD] = record_of(folder / CARD)
-    with written_aside(folder / METADATA) as aside:
-        _write_json(aside, {**fields, "files": records})
-        read_metadata(aside)
+    (work / CARD).write_text(card_text({**fields, "files": records}), encoding="utf-8")
+    records[CARD] = record_of(work / CARD)
+    _write_json(work / METADATA, {**fields, "files": records})
+    read_metadata(work / METADATA)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    yield from (path for path in folder.rglob("*") if path.is_file())
+def _put_in_place(work: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    new = _files(work)
+    for file in sorted(new, key=lambda file: file == METADATA):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(new[file], folder / file)
+    for file in {WEIGHTS, PREPROCESSOR, ORIGIN} - set(new):  # of the entry that was replaced
+        (folder / file).unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def _belongs(file: str) -> bool:

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -133,10 +134,8 @@ class Mirror:
         request.send_response(200)
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
-        try:
+        with suppress(OSError):  # the client gave up
             request.wfile.write(content[: len(content) // 2] if fault == "drop" else content)
-        except OSError:
-            pass  # the client gave up
         request.close_connection = True
 
 

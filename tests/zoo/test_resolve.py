@@ -154,7 +154,9 @@ def test_a_name_cannot_climb_out(tmp_path, name):
         resolve.resolve(name, source="https://127.0.0.1:9/x")
 
 
-@pytest.mark.parametrize("file", ["../../evil.json", "/etc/evil.json", "a\\..\\evil.json", "C:e.md"])
+@pytest.mark.parametrize(
+    "file", ["../../evil.json", "/etc/evil.json", "a\\..\\evil.json", "C:e.md"]
+)
 def test_a_file_cannot_climb_out(mirror, home, tmp_path, write_entry, file):
     folder = write_entry(mirror.folder / "a")
     metadata = json.loads((folder / "metadata.json").read_text())
@@ -176,11 +178,11 @@ def test_a_damaged_download_is_fetched_again_and_ones_own_file_is_not(
     assert weights_of("a") == b"good"
     write_entry(home / "entries" / "mine", marked(b"good"))
     (home / "entries" / "mine" / WEIGHTS).write_bytes(b"bad!")
-    with pytest.raises(ValueError, match="is damaged .* restore the file"):
+    with pytest.raises(ValueError, match=r"is damaged .* restore the file"):
         weights_of("mine")
     assert (home / "entries" / "mine" / WEIGHTS).read_bytes() == b"bad!"
     (home / "entries" / "mine" / WEIGHTS).unlink()
-    with pytest.raises(FileNotFoundError, match="is listed in metadata.json but is not there"):
+    with pytest.raises(FileNotFoundError, match=r"is listed in metadata.json but is not there"):
         weights_of("mine")
 
 
