@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import re
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -65,10 +66,9 @@ class PickleReader:
     def read(self, file: Any) -> Any:
         """The object in an open file."""
         try:
-            for operation, argument, _ in pickletools.genops(file):
-                if operation.name == "STOP":
-                    break
-                self.step(operation.name, argument)
+            while (code := file.read(1)) != b".":
+                name, read = OPERATIONS[code]
+                self.step(name, None if read is None else read(file))
             item = self.stack.pop()
         except RefusedPickleError:
             raise
@@ -152,15 +152,15 @@ class PickleReader:
 
     def hold(self, container: Item, items: list[Item]) -> None:
         """Notes that a container now holds the items."""
+        depth = container.depth
+        for item in items:
+            item.closed = True
+            depth = max(depth, item.depth + 1)
         if container.closed:
             raise self.refused(
                 "changes a container that lies in another one already, as only an object that "
                 "contains itself needs"
             )
-        depth = container.depth
-        for item in items:
-            item.closed = True
-            depth = max(depth, item.depth + 1)
         if depth > self.max_depth:
             raise self.refused(
                 f"nests containers more than {self.max_depth} deep; pass a larger max_depth to "
@@ -248,6 +248,49 @@ class PickleReader:
         item.value = item.value.finish(state.value)
         item.internal = False
 
+
+ESCAPES = {
+    b"\\": b"\\",
+    b"'": b"'",
+    b'"': b'"',
+    b"n": b"\n",
+    b"r": b"\r",
+    b"t": b"\t",
+}
+
+
+def read_string(file: Any) -> str:
+    """A string of Python 2 in quotes; it may be text, or the bytes of an array."""
+    data: bytes = pickletools.read_stringnl(file, decode=False)  # type: ignore[assignment]
+    return re.sub(rb"\\(x[0-9a-f]{2}|.)", _unescaped, data).decode("latin1")
+
+
+def _unescaped(escape: re.Match[bytes]) -> bytes:
+    return ESCAPES.get(escape[1]) or bytes([int(escape[1][1:], 16)])
+
+
+def read_line(file: Any) -> str:
+    """A line without escapes: the name of a module or of what is in it."""
+    line: bytes = pickletools.read_stringnl(  # type: ignore[assignment]
+        file, decode=False, stripquotes=False
+    )
+    return line.decode()
+
+
+def read_name(file: Any) -> str:
+    """Two lines: a module and what is in it."""
+    return f"{read_line(file)} {read_line(file)}"
+
+
+OPERATIONS: dict[bytes, tuple[str, Callable[[Any], Any] | None]] = {
+    operation.code.encode("latin1"): (operation.name, operation.arg and operation.arg.reader)
+    for operation in pickletools.opcodes
+} | {
+    b"S": ("STRING", read_string),
+    b"c": ("GLOBAL", read_name),
+    b"i": ("INST", read_name),
+    b"P": ("PERSID", read_line),
+}
 
 LITERALS = frozenset(
     """INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT STRING BINSTRING

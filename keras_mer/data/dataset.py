@@ -369,8 +369,8 @@ def _members(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no data set at {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            members = {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as npz:
+            members = {name: npz[name] for name in npz.files}
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a data set that Dataset.save wrote: {error}") from None
     if str(members.get("format")) != FORMAT:

@@ -144,8 +144,10 @@ def _existing(path: Path) -> Path:
 
 def _table(path: Path, columns: int) -> np.ndarray:
     """A CSV of numbers without a header."""
+    if not _existing(path).stat().st_size:
+        raise ValueError(f"{path} is empty")
     try:
-        table = np.loadtxt(_existing(path), delimiter=",", quotechar='"', ndmin=2, encoding="utf-8")
+        table = np.loadtxt(path, delimiter=",", quotechar='"', ndmin=2, encoding="utf-8")
     except ValueError as error:
         raise ValueError(f"{path} is not a table of numbers: {error}") from None
     if table.shape[1] != columns:

@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+
+from keras_mer.data import Dataset, LeakError, Ragged
+
+
+def small(**changes):
+    arguments = {
+        "features": {"text": np.ones((4, 2, 3))},
+        "labels": [0.0, 1.0, 2.0, 3.0],
+        "splits": ["train", "train", "valid", "test"],
+    } | changes
+    return Dataset(**arguments)
+
+
+def test_arrays_are_right_padded_and_masked(ten_rows):
+    inputs, labels = ten_rows.arrays("train")
+    assert list(inputs) == ["text", "text_mask", "audio", "audio_mask"]
+    assert inputs["text"].shape == (6, 9, 3)
+    assert inputs["text"].dtype == np.float32
+    assert inputs["text_mask"].dtype == bool
+    assert inputs["text_mask"].sum(axis=1).tolist() == [1, 5, 2, 9, 3, 3]
+    np.testing.assert_array_equal(inputs["text"][2, :2], ten_rows.features["text"][2])
+    assert not inputs["text"][~inputs["text_mask"]].any()
+    assert not inputs["audio_mask"][3].any()
+    assert not inputs["audio"][3].any()
+    np.testing.assert_array_equal(labels, ten_rows.labels[:6])
+
+
+def test_max_length_keeps_the_first_steps(ten_rows):
+    inputs, _ = ten_rows.arrays("train", max_length=4, modalities=["text"])
+    assert list(inputs) == ["text", "text_mask"]
+    np.testing.assert_array_equal(inputs["text"][3], ten_rows.features["text"][3][:4])
+
+
+def test_a_modality_missing_everywhere_still_has_a_step():
+    data = small(features={"text": np.ones((4, 2)), "audio": Ragged.from_list([None] * 4, 5)})
+    inputs, _ = data.arrays(None)
+    assert inputs["audio"].shape == (4, 1, 5)
+    assert not inputs["audio_mask"].any()
+
+
+def test_save_and_load_keep_everything(ten_rows, tmp_path):
+    path = tmp_path / "ten.npz"
+    ten_rows.save(path)
+    loaded = Dataset.load(path)
+    assert loaded.description == ten_rows.description
+    assert loaded.transcripts.tolist() == ten_rows.transcripts.tolist()
+    for name in ("ids", "groups", "splits", "labels"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(ten_rows, name))
+    for name, rows in ten_rows.features.items():
+        np.testing.assert_array_equal(loaded.features[name].values, rows.values)
+        np.testing.assert_array_equal(loaded.features[name].offsets, rows.offsets)
+    assert [file.name for file in tmp_path.iterdir()] == ["ten.npz"]
+    with np.load(path, allow_pickle=False) as members:
+        assert all(members[name].dtype.kind != "O" for name in members.files)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda data: b"", lambda data: b"no"])
+def test_a_damaged_file_is_one_clear_error(ten_rows, tmp_path, damage):
+    path = tmp_path / "ten.npz"
+    ten_rows.save(path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"not a data set that Dataset\.save wrote"):
+        Dataset.load(path)
+
+
+def test_a_foreign_or_incomplete_npz_is_refused(ten_rows, tmp_path):
+    path = tmp_path / "other.npz"
+    np.savez(path, labels=np.ones(3))
+    with pytest.raises(ValueError, match="not a data set that this version reads"):
+        Dataset.load(path)
+    ten_rows.save(path)
+    with np.load(path) as file:
+        members = {name: file[name] for name in file.files if name != "labels"}
+    np.savez(path, **members)
+    with pytest.raises(ValueError, match="'labels' is missing"):
+        Dataset.load(path)
+    with pytest.raises(FileNotFoundError, match="no data set at"):
+        Dataset.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": [0.0, 1.0]}, "4 splits for 2 labels"),
+        ({"labels": ["a"] * 4}, "labels must be numbers"),
+        ({"labels": [0.0, 1.0, np.nan, 3.0]}, "labels holds 1 values that are NaN.*the first.*'2'"),
+        (
+            {"splits": ["train", "train", "dev", "test"]},
+            "must be train, valid or test; received dev",
+        ),
+        ({"ids": ["a", "b", "a", "c"]}, "ids must differ; 'a' occurs twice"),
+        ({"groups": ["a"]}, "1 groups for 4 labels"),
+        ({"transcripts": ["a", None, "b", "c"]}, "transcripts must be 4 strings"),
+        ({"features": {"text": np.ones((3, 2))}}, "text has 3 rows; the labels have 4"),
+        ({"features": {"text": [[1.0], [1.0, 2.0], [1.0], [1.0]]}}, "text: row 1 is 2 wide"),
+        ({"description": {"task": "ranking"}}, "task is 'ranking'"),
+        ({"description": {"label_range": [-1, 1]}}, "2 labels lie outside the label_range"),
+        ({"description": {"note": object()}}, "must be plain JSON"),
+        ({"description": {"features": {"video": {}}}}, "names features for video"),
+        ({"description": {"features": {"text": {"dimension": 5}}}}, "5 dimensions.*have 3"),
+        ({"description": {"task": "classification"}}, "classification expects int labels"),
+        (
+            {"labels": [0, 1, 2, 0], "description": {"label_names": ["sad", "happy"]}},
+            "class labels must be 0 to 1; received 0 to 2",
+        ),
+        ({"description": {"leaks": [{"modality": "text"}]}}, "a leak is a record of modality"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small(**changes)
+
+
+def test_numbers_that_are_not_are_refused_by_name():
+    values = np.ones((4, 2, 3))
+    values[2, 1, 0] = np.nan
+    values[3, 0] = np.inf
+    with pytest.raises(
+        ValueError, match=r"text holds 4 values .* in 2 rows, the first of them 'c'"
+    ):
+        small(features={"text": values}, ids=list("abcd"))
+
+
+def test_int_labels_are_classes():
+    assert small(labels=[0, 1, 1, 0]).description["task"] == "classification"
+    assert small(labels=[0, 1, 1, 0]).labels.dtype == np.int32
+    assert small().description["task"] == "regression"
+
+
+def test_groups_must_not_cross_splits():
+    groups = ["a", "b", "b", "c"]
+    with pytest.raises(LeakError, match="1 of 3 groups lie in more than one split, such as 'b'"):
+        small(groups=groups)
+    assert small(groups=groups, allow_leaks=True).counts["valid"] == 1
+
+
+LEAK = {"modality": "text", "groups": ["a"], "reason": "made with the labels"}
+
+
+def test_features_made_with_labels_are_for_training_only(tmp_path):
+    description = {"leaks": [LEAK]}
+    groups = ["a", "a", "b", "c"]
+    clean = small(groups=groups, description=description)
+    with pytest.raises(LeakError, match=r"text must not be .*made with the labels, and 2 of the 3"):
+        clean.with_splits(["valid", "valid", "test", "train"])
+    held_out = ["test", "test", "train", "train"]
+    insisted = small(groups=groups, splits=held_out, description=description, allow_leaks=True)
+    insisted.save(tmp_path / "leaky.npz")
+    with pytest.raises(LeakError):
+        Dataset.load(tmp_path / "leaky.npz")
+    assert len(Dataset.load(tmp_path / "leaky.npz", allow_leaks=True)) == 4
+
+
+def test_leaks_go_with_the_features_they_speak_of():
+    clean = small(groups=["a", "a", "b", "c"], description={"leaks": [LEAK]})
+    held_out = ["test", "test", "train", "train"]
+    fresh = clean.with_features("text", np.zeros((4, 6)), {"extractor": "fresh"})
+    assert fresh.with_splits(held_out).description["features"]["text"]["dimension"] == 6
+    scaled = clean.with_features("text", clean.features["text"], derived=True)
+    with pytest.raises(LeakError):
+        scaled.with_splits(held_out)
+
+
+def test_subset_and_without(ten_rows):
+    valid = ten_rows.subset("valid")
+    assert valid.ids.tolist() == ["row6", "row7"]
+    assert valid.transcripts.tolist() == ["said 6", "said 7"]
+    np.testing.assert_array_equal(valid.features["text"][0], ten_rows.features["text"][6])
+    assert ten_rows.subset(ten_rows.labels > 0).counts == {"train": 1, "valid": 2, "test": 2}
+    assert ten_rows.without("audio").modalities == ["text"]
+    assert ten_rows.modalities == ["text", "audio"]
+    with pytest.raises(ValueError, match="has the modalities text, audio; asked for video"):
+        ten_rows.without("video")
+    with pytest.raises(ValueError, match=r"'dev' has no rows; this data set has train 6"):
+        ten_rows.arrays("dev")
+
+
+def test_summary_prints_what_is_there(ten_rows, capsys):
+    assert ten_rows.summary() is None
+    printed = capsys.readouterr().out
+    for word in ("ten: 10 rows, regression", "text", "1, 3, 9", "train", "valid"):
+        assert word in printed
