@@ -30,7 +30,7 @@ class Card:
         console = Console()
         with console.capture() as captured:
             console.print(self)
-        return captured.get()
+        return captured.get().strip()
 
     def __rich__(self) -> Any:
         from rich.markdown import Markdown

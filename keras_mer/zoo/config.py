@@ -82,6 +82,12 @@ def from_config(config: Mapping[str, Any], dtype: str | None = None) -> keras.Mo
                 f"config.json does not describe a {name} of this version of keras-mer "
                 f"({_one_line(error)}): upgrade keras-mer, or write the entry again"
             ) from error
+        except (NotImplementedError, RuntimeError) as error:
+            raise ValueError(
+                f"a {name} of dtype {dtype or keras.config.dtype_policy().name} cannot be built on "
+                f"the {keras.backend.backend()} backend ({_one_line(error)}): a mixed policy, such "
+                "as mixed_bfloat16, computes in half precision and keeps weights in float32"
+            ) from error
 
 
 def check_plain(value: Any, where: str = "config") -> None:

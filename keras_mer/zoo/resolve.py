@@ -53,6 +53,11 @@ def resolve(name: Name, source: Name | None = None) -> Entry:
         return _at_address(text, check_name(re.split("[/@]", text)[3]), at_root=True)
     if is_address(text):
         address, _, last = text.rstrip("/").rpartition("/")
+        if not is_address(address):
+            raise ValueError(
+                "the address of an entry is https://host/folder/NAME, or "
+                f"hf://organisation/repository/NAME; received {text!r}"
+            )
         return _at_address(address, check_name(last))
     if isinstance(name, os.PathLike) or "/" in text or os.sep in text or text[:1] in "~.":
         return _own(Path(text).expanduser())
@@ -166,7 +171,7 @@ def _download(addresses: tuple[str, ...], name: str, folder: Path, at_mirrors: s
 
 def _unknown(name: str, known: dict[str, Path], where: str) -> FileNotFoundError:
     close = nearest(name, known)
-    hint = f"; the nearest are {', '.join(close)}" if close else ""
+    hint = f"; the nearest: {', '.join(close)}" if close else ""
     here = f"; ./{name} is its folder's path" if (Path(name) / METADATA).is_file() else ""
     place = f" {where}" if where else ""
     return FileNotFoundError(

@@ -136,11 +136,11 @@ def test_the_next_mirror_is_asked(tmp_path, mirror, monkeypatch, write_entry):
 def test_an_unknown_entry_names_the_nearest(home, mirror, write_entry):
     for name in ("cmmsf_mosi", "msrg_mosi", "foal_meld"):
         write_entry(home / "entries" / name)
-    with pytest.raises(FileNotFoundError, match="nearest are cmmsf_mosi, msrg_mosi"):
+    with pytest.raises(FileNotFoundError, match="nearest: cmmsf_mosi, msrg_mosi"):
         resolve.resolve("mosi")
-    with pytest.raises(FileNotFoundError, match="nearest are cmmsf_mosi"):
+    with pytest.raises(FileNotFoundError, match="nearest: cmmsf_mosi"):
         resolve.resolve("cmsf_mosi")
-    with pytest.raises(FileNotFoundError, match=r"in .*entries; the nearest are foal_meld"):
+    with pytest.raises(FileNotFoundError, match=r"in .*entries; the nearest: foal_meld"):
         resolve.resolve("meld", source=home / "entries")
 
 
@@ -241,6 +241,11 @@ def test_other_addresses_are_refused(monkeypatch, address):
     monkeypatch.setenv("KERAS_MER_MIRRORS", address)
     with pytest.raises(ValueError, match="a mirror is https://host/folder, or hf://"):
         resolve.resolve("a")
+
+
+def test_half_an_address_is_refused():
+    with pytest.raises(ValueError, match="received 'hf://organisation'"):
+        resolve.resolve("hf://organisation")
 
 
 def test_a_home_that_cannot_be_written(home, mirror, write_entry):
