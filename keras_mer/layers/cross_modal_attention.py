@@ -31,11 +31,12 @@ class CrossModalAttention(WeightedLayer):
     Call arguments:
         query: (batch, time, dim) float, the modality that looks.
         source: (batch, source_time, source_dim) float, the modality that is looked at.
-        source_mask: (batch, source_time) bool, True at a real step; `None` means all.
+        query_mask: (batch, time) bool, True at a real step; `None` means all.
+        source_mask: (batch, source_time) bool, likewise.
         training: whether to drop out.
 
     Output:
-        (batch, time, dim). A masked step of the query holds numbers without meaning.
+        (batch, time, dim). A masked step holds numbers without meaning.
 
     Example:
 
@@ -87,11 +88,12 @@ class CrossModalAttention(WeightedLayer):
         self,
         query: Tensor,
         source: Tensor,
+        query_mask: Tensor | None = None,
         source_mask: Tensor | None = None,
         training: bool = False,
     ) -> Tensor:
         """Returns the query with what it saw; see the class."""
-        source = zero_masked(source, source_mask)
+        query, source = zero_masked(query, query_mask), zero_masked(source, source_mask)
         visible = there = None
         if source_mask is not None:
             there = presence(source_mask)[:, None]

@@ -95,7 +95,9 @@ class CrossModalBlock(WeightedLayer):
         training: bool = False,
     ) -> Tensor:
         """Returns the query after one step; see the class."""
-        z = self.attention(query, source, source_mask=source_mask, training=training)
+        z = self.attention(
+            query, source, query_mask=query_mask, source_mask=source_mask, training=training
+        )
         if not self.convolution:
             return z
         return self.norm(z + self.drop(self.convolved(z, mask=query_mask), training=training))

@@ -41,6 +41,7 @@ class MaskedResampling1D(keras.layers.Layer):
         if steps < 1:
             raise ValueError(f"MaskedResampling1D needs steps of 1 or more; received {steps}")
         self.steps = steps
+        self.supports_masking = True
 
     def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns the bins; see the class."""
@@ -56,6 +57,9 @@ class MaskedResampling1D(keras.layers.Layer):
         inside = ops.cast(ops.logical_and(step >= start, step < stop), sequence.dtype)
         width = ops.maximum(ops.cast(stop - start, sequence.dtype), 1)
         return ops.matmul(inside / width, zero_masked(sequence, mask))
+
+    def compute_mask(self, sequence: Tensor, mask: Tensor | None = None) -> None:
+        """None is left: every bin of a row that is there is real."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, steps, dim)."""

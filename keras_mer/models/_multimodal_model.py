@@ -21,13 +21,7 @@ class MultimodalModel(keras.Model):
 
     def get_config(self) -> Config:
         """The constructor's arguments, not the graph."""
-        return {"name": self.name, "dtype": self._policy_config(), **self.config}
-
-    def _policy_config(self) -> Any:
-        policy = self.dtype_policy
-        if isinstance(policy, keras.DTypePolicy) and type(policy) is keras.DTypePolicy:
-            return policy.name
-        return keras.dtype_policies.serialize(policy)
+        return {"name": self.name, **self.config}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Any = None) -> Self:

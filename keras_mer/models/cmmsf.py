@@ -49,7 +49,8 @@ class CMMSF(MultimodalModel):
         outputs: size of the prediction: 1 for a score, the number of labels for classes.
         activation: activation of the output, such as `"softmax"` for classes.
         seed: seed of the dropouts.
-        **kwargs: `name` and `dtype` of the Keras model.
+        dtype: dtype or policy of the layers; the prediction is float32 under any.
+        name: name of the Keras model.
 
     Inputs:
         A dict with, for each modality, `<modality>` (batch, time, width) float and
@@ -100,7 +101,7 @@ class CMMSF(MultimodalModel):
         activation: Any = None,
         seed: int | None = None,
         dtype: Any = None,
-        **kwargs: Any,
+        name: str | None = None,
     ) -> None:
         features = dict(features or {"text": 768, "audio": 5, "video": 20})
         inputs, masks = sequence_inputs(features, "CMMSF")
@@ -148,7 +149,7 @@ class CMMSF(MultimodalModel):
         there = {m: presence(visible[m]) for m in encoded}
         fused, _ = fusion(vectors, present=there)
         prediction = output_layer(drop(hidden(fused)))
-        super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, **kwargs)
+        super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, name=name)
         self.fusion = fusion
         self.output_layer = output_layer
 
@@ -171,4 +172,5 @@ class CMMSF(MultimodalModel):
             "outputs": outputs,
             "activation": keras.activations.serialize(keras.activations.get(activation)),
             "seed": seed,
+            "dtype": keras.dtype_policies.get(dtype).name,
         }

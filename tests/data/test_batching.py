@@ -82,6 +82,19 @@ def test_shuffled_batches_have_few_shapes_the_same_in_every_epoch():
     assert steps < 1.25 * features["audio"].lengths.sum()
 
 
+def test_the_first_two_batches_differ_wherever_any_do():
+    """Keras on TensorFlow takes for fixed what its first two batches have in common."""
+    features, labels = uneven()
+    features["video"] = Ragged.from_list(np.ones((300, 1)))
+    batches = Batches(features, labels, 8, shuffle=True)
+    for epoch in range(20):
+        batches.epoch = epoch
+        (short, _), (long, _) = batches[0], batches[1]
+        assert short["text"].shape[1] < long["text"].shape[1]
+        assert short["audio"].shape[1] < long["audio"].shape[1]
+        assert short["video"].shape == long["video"].shape == (8, 1, 1)
+
+
 def test_rows_of_one_step_are_not_padded_but_fully_shuffled():
     rows = Ragged.from_list(np.arange(200.0)[:, None])
     batches = Batches({"text": rows}, np.arange(200), 10, shuffle=True)
