@@ -12,11 +12,11 @@ from pathlib import Path
 def written_aside(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it if the block succeeds.
 
-    The suffix is kept, for writers that add one of their own.
+    The suffixes are kept, for writers that ask for theirs.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
+    aside = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
     try:
         yield aside
         os.replace(aside, path)

@@ -8,7 +8,7 @@ from keras import ops
 from keras_mer._types import Config, Shape, Shapes, Tensor, Tensors
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._modalities import check_modalities, check_same_modalities, in_order
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 from keras_mer.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_mer.layers.cross_modal_block import CrossModalBlock
 
@@ -116,13 +116,14 @@ class CascadedCrossModalEncoder(WeightedLayer):
         return BidirectionalLSTM(dim // 2, name=f"reader_{modality}", **options)
 
     def _block(self, modality: str, look: int) -> CrossModalBlock:
+        place = 2 * (self._looks() * self.modalities.index(modality) + look)
         return CrossModalBlock(
             self.num_heads,
             self.kernel_size,
             self.dropout,
             self.convolution,
             self.epsilon,
-            self.seed,
+            seed_of(self.seed, place),
             dtype=self.dtype_policy,
             name=f"block_{modality}_{look}",
             **self.weight_options(),

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 from keras_mer.layers.cross_modal_attention import CrossModalAttention
 from keras_mer.layers.masked_convolution_1d import MaskedConvolution1D
 
@@ -81,7 +81,8 @@ class CrossModalBlock(WeightedLayer):
             options = {**self.weight_options(), "dtype": self.dtype_policy}
             convolved = MaskedConvolution1D(query_shape[-1], self.kernel_size, **options)
             self.convolved = built(convolved, query_shape)
-            self.drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
+            seed = seed_of(self.seed, 1)
+            self.drop = keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
             norm = keras.layers.LayerNormalization(epsilon=self.epsilon, dtype=self.dtype_policy)
             self.norm = built(norm, query_shape)
         self.built = True

@@ -15,6 +15,7 @@ from keras_mer.layers import (
     ParallelExtractor,
 )
 from keras_mer.layers._masking import presence
+from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 
 
@@ -108,7 +109,10 @@ class CMMSF(MultimodalModel):
 
         # layers
         hide = ModalityDropout(modality_dropout, seed=seed, name="modality_dropout")
-        drop_inputs = keras.layers.Dropout(input_dropout, seed=seed, dtype=dtype)
+        drop_inputs = {
+            m: keras.layers.Dropout(input_dropout, seed=seed_of(seed, 1 + i), dtype=dtype)
+            for i, m in enumerate(inputs)
+        }
         extract = {
             m: ParallelExtractor(units, kernel_size, dtype=dtype, name=f"extractor_{m}")
             for m in inputs
@@ -121,7 +125,7 @@ class CMMSF(MultimodalModel):
             cascade,
             recurrent,
             convolution,
-            seed=seed,
+            seed=seed_of(seed, 100),
             dtype=dtype,
             name="encoder",
         )
@@ -130,7 +134,7 @@ class CMMSF(MultimodalModel):
         hidden = keras.layers.Dense(
             hidden_units or units, activation="relu", dtype=dtype, name="hidden"
         )
-        drop = keras.layers.Dropout(dropout, seed=seed, dtype=dtype)
+        drop = keras.layers.Dropout(dropout, seed=seed_of(seed, 99), dtype=dtype)
         # A prediction in half precision would lose what the metrics look at.
         output_layer = keras.layers.Dense(
             outputs, activation=activation, dtype="float32", name="prediction"
@@ -140,7 +144,7 @@ class CMMSF(MultimodalModel):
         visible = hide(masks)
         sequences = {}
         for m, sequence in inputs.items():
-            sequences[m] = extract[m](drop_inputs(sequence), mask=visible[m])
+            sequences[m] = extract[m](drop_inputs[m](sequence), mask=visible[m])
             if steps:
                 sequences[m] = resample[m](sequences[m], mask=visible[m])
                 visible[m] = ops.repeat(ops.any(visible[m], axis=1, keepdims=True), steps, axis=1)

@@ -1,0 +1,89 @@
+"""Figures of a model on a split, and on every subset of its modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_mer import metrics
+from keras_mer.data import Dataset
+from keras_mer.training.prepare import complete, hide
+
+
+def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
+    """The model's predictions on a split and the true labels, as arrays."""
+    batches = dataset.batches(split, batch_size)
+    y_pred = model.predict(batches, verbose=0)
+    return y_pred, dataset.subset(split).labels
+
+
+def evaluate(
+    model: keras.Model,
+    dataset: Dataset,
+    split: str = "test",
+    protocol: str | None = None,
+    modalities: Iterable[str] | None = None,
+) -> dict[str, float]:
+    """The figures of a model on a split.
+
+    Args:
+        model: a model of `keras_mer.models`.
+        dataset: preprocessed as in training; for an entry of the zoo by
+            `keras_mer.zoo.preprocessor(name).apply(dataset)`.
+        split: "train", "valid" or "test".
+        protocol: how figures are computed, see `keras_mer.metrics.report`; by default that
+            of the data set.
+        modalities: the ones to use; the others are hidden. All that the data set has by
+            default.
+
+    Returns:
+        The figures by name.
+    """
+    protocol = protocol or dataset.description["protocol"]
+    if protocol is None:
+        raise ValueError(
+            f"the data set names no protocol: pass one of {', '.join(metrics.protocols())}"
+        )
+    dataset = complete(dataset, model.config["features"])
+    if modalities is not None:
+        dataset = hide(dataset, modalities)
+    y_pred, y_true = predictions(model, dataset, split)
+    return metrics.report(y_true, y_pred, protocol)
+
+
+def subsets(modalities: Sequence[str]) -> list[tuple[str, ...]]:
+    """Every non-empty subset of the modalities, from single ones to all."""
+    return [c for size in range(len(modalities)) for c in combinations(modalities, size + 1)]
+
+
+def evaluate_subsets(
+    model: keras.Model,
+    dataset: Dataset,
+    split: str = "test",
+    protocol: str | None = None,
+    trained: Iterable[str] | None = None,
+) -> dict[tuple[str, ...], dict[str, float] | None]:
+    """The figures of every subset of a model's modalities.
+
+    Returns:
+        Figures by subset; `None` where the data set lacks a modality of it, or the model was
+        not trained on it.
+    """
+    names = list(model.config["features"])
+    there = {m for m in dataset.modalities if len(dataset.features[m].values)}
+    if trained is not None:
+        there &= set(trained)
+    return {
+        subset: evaluate(model, dataset, split, protocol, subset) if set(subset) <= there else None
+        for subset in subsets(names)
+    }
+
+
+def summary(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample deviation over seeds; the deviation of one value is 0."""
+    array = np.asarray(values, "float64")
+    return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else 0.0

@@ -1,0 +1,110 @@
+"""A recipe: everything that turns a data set into a trained model, as a TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+
+SECTIONS: dict[str, dict[str, Any]] = {
+    "data": {
+        "format": None,
+        "options": {},
+        "modalities": None,
+        "text_encoder": None,
+        "standardize": [],
+        "clip": None,
+        "max_length": None,
+    },
+    "model": {"class": None, "arguments": {}},
+    "training": {
+        "loss": "mae",
+        "optimizer": "adamw",
+        "learning_rate": 1e-3,
+        "weight_decay": 0.0,
+        "clipnorm": None,
+        "ema_momentum": None,
+        "batch_size": 32,
+        "epochs": 50,
+        "patience": 8,
+    },
+    "evaluation": {"protocol": None, "select": "mae"},
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a model is trained from, and how. Made by `Recipe.read`.
+
+    Attributes:
+        name: of the entry that the recipe makes.
+        data: `format` and `options` of the reader; `modalities` to train on;
+            `text_encoder` to make text features of the transcripts; `standardize`, the
+            modalities to standardise on the training part; `clip`, the limit of
+            standardised values; `max_length` in steps.
+        model: `class`, a name in `keras_mer.models`, and its `arguments`.
+        training: `loss`, `optimizer`, `learning_rate`, `weight_decay`, `clipnorm`,
+            `ema_momentum` (validate and keep the moving average of the weights),
+            `batch_size`, `epochs`, and `patience` in epochs.
+        evaluation: the `protocol` of `keras_mer.metrics.report`, and `select`, the figure of
+            it that decides on the validation part which epoch is kept.
+    """
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Recipe:
+        """Reads a recipe.toml.
+
+        Raises:
+            ValueError: if it is no TOML, or a key is unknown or missing.
+        """
+        try:
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{path} is not valid TOML: {error}") from None
+        try:
+            return cls.from_dict(content)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Recipe:
+        """A recipe from the content of a recipe.toml, its defaults filled in."""
+        _check_keys(content, ["name", *SECTIONS], "the recipe")
+        if not isinstance(content.get("name"), str):
+            raise ValueError('the recipe needs a name, such as name = "my_model"')
+        filled = {}
+        for section, defaults in SECTIONS.items():
+            given = content.get(section, {})
+            _check_keys(given, list(defaults), f"[{section}]")
+            filled[section] = {**defaults, **given}
+        if not filled["model"]["class"]:
+            raise ValueError('[model] needs a class, such as class = "CMMSF"')
+        if not filled["evaluation"]["protocol"]:
+            raise ValueError('[evaluation] needs a protocol, such as protocol = "mosi"')
+        optimizer = filled["training"]["optimizer"]
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(
+                f"optimizer must be one of {', '.join(OPTIMIZERS)}; received {optimizer!r}"
+            )
+        return cls(content["name"], **filled)
+
+
+def _check_keys(given: Any, known: list[str], where: str) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{where} must be a table; received {given!r}")
+    for key in given:
+        if key not in known:
+            nearest = difflib.get_close_matches(key, known, 1)
+            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+            raise ValueError(f"{where} has no key {key!r}{hint} It has {', '.join(known)}")
