@@ -119,12 +119,7 @@ class Predictor:
         if errors not in ("raise", "report"):
             raise ValueError(f'`errors` must be "raise" or "report"; received {errors!r}')
         given = {"text": text, "audio": audio, "video": video}
-        columns = {name: rows for name, rows in given.items() if rows is not None}
-        self._check_columns(columns)
-        rows = [
-            dict(zip(columns, values, strict=True))
-            for values in zip(*columns.values(), strict=True)
-        ]
+        rows = self._rows(given)
         predictions = list(self.predict_many(rows))
         bad = [prediction.error for prediction in predictions if prediction.error]
         if bad and errors == "raise":
@@ -134,6 +129,28 @@ class Predictor:
                 f'{"; ".join(bad[:NAMED_ROWS])}{more}. errors="report" scores the others'
             )
         return predictions
+
+    def inputs(
+        self,
+        text: Sequence[Any] | None = None,
+        audio: Sequence[Any] | None = None,
+        video: Sequence[Any] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """What the model takes for these rows: padded arrays and masks; see `__call__`.
+
+        Raises:
+            ValueError: if a row is bad.
+        """
+        rows = self._rows({"text": text, "audio": audio, "video": video})
+        return self._padded(self._encoded([self._checked(row) for row in rows]))
+
+    def _rows(self, given: Mapping[str, Sequence[Any] | None]) -> list[dict[str, Any]]:
+        columns = {name: rows for name, rows in given.items() if rows is not None}
+        self._check_columns(columns)
+        return [
+            dict(zip(columns, values, strict=True))
+            for values in zip(*columns.values(), strict=True)
+        ]
 
     def predict_many(
         self, rows: Iterable[Row | Exception], batch_size: int = 64, first_row: int = 0

@@ -205,16 +205,10 @@ def test_list_and_card_show_what_the_zoo_says(run, monkeypatch):
     assert nothing.stderr == 'keras-mer: no entry matches "*sims*"; `keras-mer list` shows all\n'
 
 
-def test_help_and_version_import_neither_keras_nor_a_backend():
-    program = (
-        "import sys; from keras_mer.cli import main\n"
-        "sys.argv = ['keras-mer', '--version']\n"
-        "try: main()\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
-    )
+def test_version_says_nothing_else():
+    program = "import sys; from keras_mer.cli import main; sys.argv[1:] = ['--version']; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.splitlines() == [f"keras-mer {__version__}", "[]"], done.stderr
+    assert (done.stdout, done.stderr) == (f"keras-mer {__version__}\n", "")
 
 
 def test_a_closed_pipe_is_quiet():

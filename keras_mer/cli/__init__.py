@@ -1,7 +1,6 @@
 """The command line, `keras-mer ...`: a thin face over the public functions.
 
 A command is a function in a file of its own, and one line at the end of this one.
-Keras is imported inside the commands alone, so that `--help` is instant.
 """
 
 import sys
@@ -12,7 +11,10 @@ import typer
 
 from keras_mer._version import __version__
 from keras_mer.cli.entries import show_card, show_list
+from keras_mer.cli.evaluate import evaluate
+from keras_mer.cli.explain import explain
 from keras_mer.cli.predict import predict
+from keras_mer.cli.train import train
 
 app = typer.Typer(
     name="keras-mer",
@@ -49,5 +51,8 @@ def main() -> None:
 
 
 app.command("predict")(predict)
+app.command("explain")(explain)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
 app.command("list")(show_list)
 app.command("card")(show_card)

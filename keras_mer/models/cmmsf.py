@@ -155,6 +155,7 @@ class CMMSF(MultimodalModel):
         prediction = output_layer(drop(hidden(fused)))
         super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, name=name)
         self.fusion = fusion
+        self.hidden_layer = hidden
         self.output_layer = output_layer
 
         # config

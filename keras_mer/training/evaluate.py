@@ -7,7 +7,6 @@ from itertools import combinations
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_mer import metrics
 from keras_mer.data import Dataset
@@ -81,9 +80,3 @@ def evaluate_subsets(
         subset: evaluate(model, dataset, split, protocol, subset) if set(subset) <= there else None
         for subset in subsets(names)
     }
-
-
-def summary(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and sample deviation over seeds; the deviation of one value is 0."""
-    array = np.asarray(values, "float64")
-    return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else 0.0

@@ -1,0 +1,51 @@
+"""`keras-mer evaluate`: the figures of an entry on data."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_mer._quiet import quiet_start
+from keras_mer.cli._command import Debug, Entry, command
+from keras_mer.cli._tables import subset_table
+
+
+class Split(StrEnum):
+    """The parts of a data set."""
+
+    train = "train"
+    valid = "valid"
+    test = "test"
+
+
+@command
+def evaluate(
+    name: Entry,
+    data: Annotated[Path, typer.Option(help="The folder or file with the data.")],
+    split: Annotated[Split, typer.Option(help="The part to score.")] = Split.test,
+    debug: Debug = False,
+) -> None:
+    """Score an entry on data, with every subset of its modalities."""
+    from rich.console import Console
+
+    with quiet_start():
+        from keras_mer import zoo
+        from keras_mer.training import Recipe, evaluate_subsets
+        from keras_mer.training.prepare import read_data
+        from keras_mer.zoo.resolve import entry_file, resolve
+
+    entry = resolve(name)
+    recipe = Recipe.read(entry_file(entry, "recipe.toml"))
+    preprocessor = zoo.preprocessor(name)
+    if preprocessor is None:
+        raise ValueError(f"{name} has no preprocessor.json, without which features are not its own")
+    dataset = preprocessor.apply(read_data(recipe, data, progress=True))
+    protocol = entry.metadata["protocol"]
+    trained = entry.metadata["trained_modalities"]
+    table = evaluate_subsets(zoo.load(name), dataset, split.value, protocol, trained)
+    figures = next(value for value in table.values() if value)
+    title = f"{entry.name}: {split.value} part, {dataset.counts[split.value]} rows, {protocol}"
+    Console().print(
+        subset_table(title, figures, table, lambda subset, f: f"{(table[subset] or {})[f]:.4f}")
+    )

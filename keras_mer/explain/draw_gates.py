@@ -1,0 +1,113 @@
+"""A picture of scores and of what the gates let through."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_mer._extras import need
+from keras_mer._files import written_aside
+from keras_mer.explain.fusion_reading import FusionReading
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
+COLOURS = {"text": "#0072B2", "audio": "#E69F00", "video": "#009E73"}
+OTHERS = ("#CC79A7", "#56B4E9", "#D55E00")
+NEGATIVE, POSITIVE = "#D55E00", "#0072B2"
+ROWS = 24  # more would be too small to read
+
+
+def draw_gates(
+    labels: Sequence[str],
+    scores: Sequence[float],
+    reading: FusionReading,
+    path: str | Path,
+    score_range: tuple[float, float] = (-3.0, 3.0),
+    title: str | None = None,
+) -> Path:
+    """Draws the score of each row, the modalities' shares in it, and how open their gates were.
+
+    Args:
+        labels: what stands beside the rows, such as their texts.
+        scores: one per row.
+        reading: of the same rows, from `fusion_reading`.
+        path: the picture to write, .png, .pdf or .svg.
+        score_range: of the scores.
+        title: above the picture.
+
+    Raises:
+        ValueError: if there are no rows, or more than 24.
+        ImportError: if matplotlib is not installed.
+    """
+    if not 0 < len(labels) <= ROWS:
+        raise ValueError(f"a picture shows 1 to {ROWS} rows; received {len(labels)}")
+    need("matplotlib", "plot", "to draw pictures")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 1.6 + 0.5 * len(labels)), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 2))
+    _draw_scores(left, labels, scores, score_range)
+    _draw_shares(middle, reading.shares)
+    _draw_openness(right, reading.openness)
+    left.invert_yaxis()
+    if title:
+        figure.suptitle(title, fontsize=12)
+    with written_aside(path) as aside:
+        figure.savefig(aside, dpi=150)
+    return Path(path)
+
+
+def colours(modalities: Sequence[str]) -> dict[str, str]:
+    """One colour per modality, always the same for text, audio and video."""
+    others = iter(OTHERS * (1 + len(modalities)))
+    return {m: COLOURS.get(m) or next(others) for m in modalities}
+
+
+def _draw_scores(
+    axes: Any, labels: Sequence[str], scores: Sequence[float], score_range: tuple[float, float]
+) -> None:
+    places = np.arange(len(labels))
+    bars = axes.barh(places, scores, color=[POSITIVE if s > 0 else NEGATIVE for s in scores])
+    axes.bar_label(bars, [f"{s:+.2f}" for s in scores], padding=3, fontsize=8)
+    axes.axvline(0, color="0.3", linewidth=0.8)
+    low, high = score_range
+    margin = 0.15 * (high - low)
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_yticks(places, [textwrap.fill(textwrap.shorten(t, 76), 40) for t in labels])
+    axes.set_xlabel("sentiment: negative to positive")
+    axes.set_title("Score", fontsize=10)
+
+
+def _draw_shares(axes: Any, shares: dict[str, np.ndarray]) -> None:
+    left = np.zeros(len(next(iter(shares.values()))))
+    palette = colours(list(shares))
+    for modality, share in shares.items():
+        percent = 100 * np.asarray(share)
+        axes.barh(np.arange(len(left)), percent, left=left, color=palette[modality], label=modality)
+        left = left + percent
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of what enters the last layers")
+    axes.set_title("Which modality decided", fontsize=10)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=len(shares), fontsize=8)
+
+
+def _draw_openness(axes: Any, openness: dict[str, np.ndarray]) -> None:
+    table = 100 * np.stack(list(openness.values()), axis=1)
+    axes.imshow(table, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    for (row, column), value in np.ndenumerate(table):
+        shown = f"{value:.0f} %" if value else "missing"
+        axes.text(
+            column,
+            row,
+            shown,
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="black" if value > 60 else "white",
+        )
+    axes.set_xticks(range(len(openness)), list(openness))
+    axes.set_xlabel("mask × gate, mean over features")
+    axes.set_title("How open its gates were", fontsize=10)
