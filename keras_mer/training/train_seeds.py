@@ -140,6 +140,10 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
         "split": description["split_name"],
         "protocol": result.recipe.evaluation["protocol"],
         "seeds": [run.seed for run in result.runs],
+        "features": {
+            **{m: {"dimension": width} for m, width in best.model.config["features"].items()},
+            **best.preprocessor.specification,
+        },
         "metrics": {name: result.values(name) for name in figures},
         "trained_modalities": result.trained,
         "task": description["task"],
