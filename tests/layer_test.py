@@ -52,9 +52,8 @@ def call(layer: keras.layers.Layer, inputs: Inputs, **kwargs: Any) -> Any:
 
 
 def to_numpy(x: Any) -> np.ndarray:
-    if keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype)):
-        x = ops.cast(x, "float32")
-    return ops.convert_to_numpy(x)
+    array = ops.convert_to_numpy(x)
+    return array if array.dtype.kind in "biu" else array.astype("float32")
 
 
 def check_config(layer: keras.layers.Layer) -> None:
