@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_mer import metrics, models
 from keras_mer._files import written_aside
+from keras_mer._quiet import quiet_start
 from keras_mer._version import __version__
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.training.checkpoint import (
@@ -153,11 +154,12 @@ def _fit(model: keras.Model, recipe: Recipe, dataset: Dataset, seed: int, follow
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
     """TensorBoard files, if TensorFlow is there to write them."""
-    try:
-        import tensorflow  # noqa: F401
-    except ImportError:
-        return []
-    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+    with quiet_start():
+        try:
+            import tensorflow  # noqa: F401
+        except ImportError:
+            return []
+        return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
 
 
 class _Follow(keras.callbacks.Callback):
