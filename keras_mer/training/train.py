@@ -235,6 +235,8 @@ class _Follow(keras.callbacks.Callback):
         model, raw = self.trained, snapshot(self.trained.trainable_variables)
         if model.optimizer.use_ema:
             model.optimizer.finalize_variable_values(model.trainable_variables)
+            # Copies: what two variables share on JAX, a prediction gives away under both.
+            restore(model.trainable_variables, snapshot(model.trainable_variables))
         valid = evaluate(model, self.dataset, "valid", self.recipe.evaluation["protocol"])
         record: dict[str, Any] = {"epoch": epoch + 1, "loss": loss, "valid": valid}
         self.epochs.append(record)
