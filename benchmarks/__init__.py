@@ -1,0 +1,1 @@
+"""Speed against plain PyTorch: `python -m benchmarks.cmmsf`, `python -m benchmarks.recurrent`."""
