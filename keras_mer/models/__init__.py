@@ -1,5 +1,6 @@
 """Published systems as functional Keras models."""
 
 from keras_mer.models.cmmsf import CMMSF
+from keras_mer.models.foal_net import FoalNet
 
-__all__ = ["CMMSF"]
+__all__ = ["CMMSF", "FoalNet"]
