@@ -2,5 +2,6 @@
 
 from keras_mer.models.cmmsf import CMMSF
 from keras_mer.models.foal_net import FoalNet
+from keras_mer.models.mcihn import MCIHN
 
-__all__ = ["CMMSF", "FoalNet"]
+__all__ = ["CMMSF", "MCIHN", "FoalNet"]
