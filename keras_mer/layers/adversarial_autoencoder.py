@@ -36,8 +36,8 @@ class AdversarialAutoencoder(WeightedLayer):
         hidden_units: width between the two maps of the encoder and of the decoder.
         discriminator_units: widths of the discriminator's hidden layers, which end in
             leaky ReLUs of slope 0.2.
-        reconstruction_weight: weight of L_rec; 0 leaves it out.
-        discriminator_weight: weight of L_disc for the discriminator; 0 leaves it out.
+        reconstruction_weight: weight of L_rec; with 0 there is no decoder.
+        discriminator_weight: weight of L_disc; with 0 there is no discriminator.
         generator_weight: weight of the encoder's answer to it.
         generator: `"reversal"` or `"non_saturating"`.
         epsilon: the epsilon of the layer normalisation.
@@ -121,15 +121,19 @@ class AdversarialAutoencoder(WeightedLayer):
         ]
         norm = keras.layers.LayerNormalization(epsilon=self.epsilon, dtype=self.dtype_policy)
         self.norm = built(norm, latent)
-        self.decoder = [
-            self.built_dense("decoder_0", self.hidden_units, latent, activation="relu"),
-            self.built_dense("decoder_1", input_shape[-1], hidden),
-        ]
+        self.decoder = []
+        if self.reconstruction_weight:
+            self.decoder = [
+                self.built_dense("decoder_0", self.hidden_units, latent, activation="relu"),
+                self.built_dense("decoder_1", input_shape[-1], hidden),
+            ]
         widths = [self.latent_dim, *self.discriminator_units, 1]
-        self.discriminator = [
-            self.built_dense(f"discriminator_{i}", units, (None, width))
-            for i, (width, units) in enumerate(pairwise(widths))
-        ]
+        self.discriminator = []
+        if self.discriminator_weight:
+            self.discriminator = [
+                self.built_dense(f"discriminator_{i}", units, (None, width))
+                for i, (width, units) in enumerate(pairwise(widths))
+            ]
         self.built = True
 
     def call(self, sequence: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
@@ -165,7 +169,14 @@ class AdversarialAutoencoder(WeightedLayer):
 
         Returns:
             (..., dim).
+
+        Raises:
+            ValueError: if the layer has no decoder, for want of a reconstruction_weight.
         """
+        if not self.decoder:
+            raise ValueError(
+                f"{self.name} has no decoder: it was made with reconstruction_weight=0"
+            )
         return _through(self.decoder, codes)
 
     def discriminate(self, code: Tensor, frozen: bool = False) -> Tensor:
