@@ -1,25 +1,39 @@
 """Layers for multimodal models; each is used alone in any Keras model."""
 
+from keras_mer.layers.adversarial_autoencoder import AdversarialAutoencoder
 from keras_mer.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_mer.layers.cascaded_cross_modal_encoder import CascadedCrossModalEncoder
 from keras_mer.layers.cross_modal_attention import CrossModalAttention
+from keras_mer.layers.cross_modal_attention_stack import CrossModalAttentionStack
 from keras_mer.layers.cross_modal_block import CrossModalBlock
+from keras_mer.layers.cross_modal_gate import CrossModalGate
+from keras_mer.layers.emotion_alignment import EmotionAlignment
+from keras_mer.layers.emotion_matching import EmotionMatching
+from keras_mer.layers.hard_negatives import HardNegatives
 from keras_mer.layers.mask_gated_fusion import MaskGatedFusion
 from keras_mer.layers.masked_average_pooling_1d import MaskedAveragePooling1D
 from keras_mer.layers.masked_convolution_1d import MaskedConvolution1D
 from keras_mer.layers.masked_resampling_1d import MaskedResampling1D
 from keras_mer.layers.modality_dropout import ModalityDropout
 from keras_mer.layers.parallel_extractor import ParallelExtractor
+from keras_mer.layers.projection_head import ProjectionHead
 
 __all__ = [
+    "AdversarialAutoencoder",
     "BidirectionalLSTM",
     "CascadedCrossModalEncoder",
     "CrossModalAttention",
+    "CrossModalAttentionStack",
     "CrossModalBlock",
+    "CrossModalGate",
+    "EmotionAlignment",
+    "EmotionMatching",
+    "HardNegatives",
     "MaskGatedFusion",
     "MaskedAveragePooling1D",
     "MaskedConvolution1D",
     "MaskedResampling1D",
     "ModalityDropout",
     "ParallelExtractor",
+    "ProjectionHead",
 ]

@@ -1,5 +1,7 @@
 """Published systems as functional Keras models."""
 
 from keras_mer.models.cmmsf import CMMSF
+from keras_mer.models.foal_net import FoalNet
+from keras_mer.models.mcihn import MCIHN
 
-__all__ = ["CMMSF"]
+__all__ = ["CMMSF", "MCIHN", "FoalNet"]
