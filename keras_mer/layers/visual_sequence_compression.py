@@ -127,7 +127,8 @@ class VisualSequenceCompression(keras.layers.Layer):
                 shares = ops.cast(ops.softmax(cosines, axis=-1), kept.dtype)
                 kept = self._merged(kept, _take(tokens, rest), shares, near)
         if self.weight_by_score:
-            weights = ops.take_along_axis(scores, index, axis=1) * ops.shape(scores)[1]
+            count = ops.cast(ops.shape(scores)[1], "float32")
+            weights = ops.take_along_axis(scores, index, axis=1) * count
             kept = kept * ops.expand_dims(ops.cast(weights, kept.dtype), -1)
         if not self.return_selection:
             return kept

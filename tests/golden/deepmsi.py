@@ -24,6 +24,7 @@ from keras_mer.layers._windows import (
     shift_zones,
 )
 from keras_mer.losses import cross_modal_contrastive
+from keras_mer.models import DeepMSIMER
 
 SELECTION = ("threshold", "alpha")
 
@@ -318,9 +319,7 @@ def loss(case):
         audio = cross_modal_contrastive(x["labels"], x["video"], x["audio"], temperature)
         contrastive = (text + audio) / 2
         task = ops.mean(
-            keras.losses.sparse_categorical_crossentropy(
-                x["labels"], x["logits"], from_logits=True
-            )
+            keras.losses.sparse_categorical_crossentropy(x["labels"], x["logits"], from_logits=True)
         )
         total = config["weight_contrastive"] * contrastive + config["weight_class"] * task
         return {
@@ -332,3 +331,70 @@ def loss(case):
         }
 
     return results(case, forward)
+
+
+@component("deepmsi_late_fusion")
+def late_fusion(case):
+    config = case.config
+    guide = MultilayerPerceptron(config["guide_hidden"], config["guide_dim"])
+    guide.build((None, config["text_dim"] + config["audio_dim"]))
+    classifier = MultilayerPerceptron(config["hidden"], config["classes"])
+    classifier.build((None, 3 * config["projection_dim"]))
+    heads = {m: ProjectionHead(config["projection_dim"]) for m in ("video", "text", "audio")}
+    fill = [
+        *mlp_fill(guide, "guide.", guide.output_map),
+        *mlp_fill(classifier, "classifier.", classifier.output_map),
+    ]
+    for m, head in heads.items():
+        head.build(case.inputs[m].shape)
+        fill += projection_fill(head, f"proj_{m}.")
+
+    def forward(x, _):
+        projected = {m: head(x[m]) for m, head in heads.items()}
+        return {
+            "mid.guide": guide(ops.concatenate([x["text"], x["audio"]], axis=1)),
+            "out.logits": classifier(ops.concatenate(list(projected.values()), axis=1)),
+            **{f"out.{m}": vector for m, vector in projected.items()},
+        }
+
+    return results(case, forward, fill)
+
+
+@component("deepmsi_full")
+def full(case):
+    config = case.config
+    frames = case.inputs["frames"]
+    model = DeepMSIMER(
+        {"text": config["text_dim"], "audio": config["audio_dim"], "video": frames.shape[2:]},
+        config["classes"],
+        guide_units=config["guide_hidden"],
+        filters=config["channels"],
+        kernel_size=config["kernel"],
+        projection_units=config["projection_dim"],
+        hidden_units=config["hidden"],
+        **encoder_arguments(config),
+    )
+    layer = model.get_layer
+    fill = [
+        *mlp_fill(layer("guide"), "guide.", layer("guide").output_map),
+        *encoder_fill(layer("frame_encoder"), "frame."),
+        *tcn_fill(layer("temporal_convolution"), "tcn."),
+        *mlp_fill(layer("classifier"), "classifier.", model.output_layer),
+    ]
+    names = {"out.logits": "prediction", "mid.guide": "guide"}
+    names["mid.video_feature"] = "temporal_convolution"
+    for m in ("video", "text", "audio"):
+        fill += projection_fill(layer(f"projection_{m}"), f"proj_{m}.")
+        names[f"out.{m}"] = f"projection_{m}"
+    inside = keras.Model(model.input, {name: layer(n).output for name, n in names.items()})
+
+    def forward(x, _):
+        sequences = {
+            "text": x["text"][:, None],
+            "audio": x["audio"][:, None],
+            "video": x["frames"],
+        }
+        masks = {f"{m}_mask": ops.ones(s.shape[:2], dtype="bool") for m, s in sequences.items()}
+        return inside({**sequences, **masks})
+
+    return results(case, forward, fill)
