@@ -86,13 +86,17 @@ def check_build_alone(make: Callable[..., Any], inputs: Inputs, weights: int) ->
 
 
 def symbolic(inputs: Inputs) -> tuple[dict[str, Any], Inputs]:
-    """Keras inputs of any batch and time for the arrays, flat by name, and as structured."""
+    """Keras inputs of any batch and time for the arrays, flat by name, and as structured.
+
+    An array of four axes or more is a grid or an image, whose last three sizes are fixed.
+    """
     flat: dict[str, Any] = {}
 
     def make(name: str, x: np.ndarray) -> Any:
         shape = [None] * (x.ndim - 1)
         if x.dtype != bool and x.ndim > 1:
-            shape[-1] = x.shape[-1]
+            fixed = 3 if x.ndim > 3 else 1
+            shape[-fixed:] = x.shape[-fixed:]
         flat[name] = keras.Input(shape, dtype=str(x.dtype), name=name)
         return flat[name]
 

@@ -15,8 +15,18 @@ from keras_mer.layers.masked_average_pooling_1d import MaskedAveragePooling1D
 from keras_mer.layers.masked_convolution_1d import MaskedConvolution1D
 from keras_mer.layers.masked_resampling_1d import MaskedResampling1D
 from keras_mer.layers.modality_dropout import ModalityDropout
+from keras_mer.layers.multilayer_perceptron import MultilayerPerceptron
 from keras_mer.layers.parallel_extractor import ParallelExtractor
+from keras_mer.layers.patch_embedding import PatchEmbedding
+from keras_mer.layers.patch_merging import PatchMerging
 from keras_mer.layers.projection_head import ProjectionHead
+from keras_mer.layers.selective_swin_transformer_block import SelectiveSwinTransformerBlock
+from keras_mer.layers.swin_transformer_block import SwinTransformerBlock
+from keras_mer.layers.swin_transformer_stage import SwinTransformerStage
+from keras_mer.layers.swin_transformer_v2 import SwinTransformerV2
+from keras_mer.layers.temporal_convolution import TemporalConvolution
+from keras_mer.layers.visual_sequence_compression import VisualSequenceCompression
+from keras_mer.layers.window_attention import WindowAttention
 
 __all__ = [
     "AdversarialAutoencoder",
@@ -34,6 +44,16 @@ __all__ = [
     "MaskedConvolution1D",
     "MaskedResampling1D",
     "ModalityDropout",
+    "MultilayerPerceptron",
     "ParallelExtractor",
+    "PatchEmbedding",
+    "PatchMerging",
     "ProjectionHead",
+    "SelectiveSwinTransformerBlock",
+    "SwinTransformerBlock",
+    "SwinTransformerStage",
+    "SwinTransformerV2",
+    "TemporalConvolution",
+    "VisualSequenceCompression",
+    "WindowAttention",
 ]

@@ -1,7 +1,13 @@
 """Published systems as functional Keras models."""
 
 from keras_mer.models.cmmsf import CMMSF
+from keras_mer.models.deepmsimer import DeepMSIMER
 from keras_mer.models.foal_net import FoalNet
 from keras_mer.models.mcihn import MCIHN
 
-__all__ = ["CMMSF", "MCIHN", "FoalNet"]
+__all__ = [
+    "CMMSF",
+    "MCIHN",
+    "DeepMSIMER",
+    "FoalNet",
+]

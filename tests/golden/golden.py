@@ -208,22 +208,31 @@ def results(case: Case, forward: Callable[[Mapping, Mapping], Mapping], fill: Fi
         variable.assign(value(_without_prefix(given, "w.")))
 
     def call(tensors: Mapping) -> Mapping:
-        return forward(_without_prefix(tensors, "in."), _without_prefix(tensors, "w."))
+        weights = _without_prefix(tensors, "w.")
+        with keras.StatelessScope([(variable, f(weights)) for variable, f in fill]):
+            return forward(_without_prefix(tensors, "in."), weights)
 
-    found = dict(call(given))
+    found = dict(_compiled(call)(given))
     for group, terms in case.objectives.items():
         prefix = f"grad.{group}." if group else "grad."
         names = [name for name in case.starting_with(prefix) if name.startswith(("in.", "w."))]
 
         def value(*changed, terms=terms, names=names):
             tensors = {**given, **dict(zip(names, changed, strict=True))}
-            weights = _without_prefix(tensors, "w.")
-            with keras.StatelessScope([(variable, f(weights)) for variable, f in fill]):
-                return objective(terms, call(tensors), case.arrays)
+            return objective(terms, call(tensors), case.arrays)
 
         for name, gradient in zip(names, gradients(value, [given[n] for n in names]), strict=True):
             found[prefix + name] = gradient
     return found
+
+
+def _compiled(function: Callable) -> Callable:
+    """On JAX, which would compile every operation by itself, the function compiled at once."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def objective(terms: Iterable[str], found: Mapping, arrays: Mapping):
@@ -277,7 +286,7 @@ def _tensorflow_gradients(value: Callable, start: list) -> list:
 def _jax_gradients(value: Callable, start: list) -> list:
     import jax
 
-    return jax.grad(lambda values: ops.convert_to_tensor(value(values)))(start)
+    return jax.jit(jax.grad(lambda values: ops.convert_to_tensor(value(values))))(start)
 
 
 def _torch_gradients(value: Callable, start: list) -> list:
