@@ -78,3 +78,8 @@ def built(layer: Any, *shapes: Any) -> Any:
     """The layer, built for the shapes."""
     layer.build(*shapes)
     return layer
+
+
+def seed_of(seed: int | None, place: int) -> int | None:
+    """The seed of one of several draws: equal seeds would drop the same features."""
+    return None if seed is None else seed + place

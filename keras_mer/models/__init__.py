@@ -1,5 +1,6 @@
 """Published systems as functional Keras models."""
 
 from keras_mer.models.cmmsf import CMMSF
+from keras_mer.models.msrg import MSRG
 
-__all__ = ["CMMSF"]
+__all__ = ["CMMSF", "MSRG"]
