@@ -173,7 +173,8 @@ class MSRG(MultimodalModel):
         if attention:
             read = fuse(read, joint=pooling(read, masks=visible), masks=visible)
         anywhere = union(visible.values())
-        joined = memory(ops.concatenate(list(read.values()), axis=-1), mask=anywhere)
+        # Modality by modality: a backend may return a dict in another order of its keys.
+        joined = memory(ops.concatenate([read[m] for m in inputs], axis=-1), mask=anywhere)
         state = gating(joined, mask=anywhere)
         levels = {"steps": keras.activations.leaky_relu(hidden(state), negative_slope=0.01)}
         if utterance_level:
@@ -181,7 +182,8 @@ class MSRG(MultimodalModel):
         prediction = output_layer(levels)
         super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, name=name)
         self.encoders = encoders
-        self.pooling, self.attention = (pooling, fuse) if attention else (None, None)
+        self.pooling = pooling if attention else None
+        self.attention = fuse if attention else None
         self.memory = memory
         self.gating = gating
         self.hidden = hidden

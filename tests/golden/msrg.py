@@ -18,16 +18,16 @@ MODALITIES = ("text", "audio", "video")
 def gating(cell, name=""):
     """A `ResidualGatingCell`, whose kernel holds four maps side by side."""
 
-    def joined(kind, *names):
-        def value(w):
-            return ops.concatenate([ops.transpose(w[f"{name}{n}.{kind}"]) for n in names], axis=-1)
+    def joined(turn, kind, *names):
+        return lambda w: ops.concatenate([turn(w[f"{name}{n}.{kind}"]) for n in names], axis=-1)
 
-        return value
+    def as_it_is(x):
+        return x
 
     return [
-        (cell.kernel, joined("weight", "forget_1", "gate", "cand", "res")),
-        (cell.bias, joined("bias", "forget_1", "gate", "cand")),
-        (cell.forget_kernel, joined("weight", "forget_2")),
+        (cell.kernel, joined(ops.transpose, "weight", "forget_1", "gate", "cand", "res")),
+        (cell.bias, joined(as_it_is, "bias", "forget_1", "gate", "cand")),
+        (cell.forget_kernel, joined(ops.transpose, "weight", "forget_2")),
         *same(cell.forget_bias, f"{name}forget_2.bias"),
     ]
 
