@@ -1,6 +1,8 @@
 """Layers for multimodal models; each is used alone in any Keras model."""
 
+from keras_mer.layers.adaptive_multimodal_linear_pooling import AdaptiveMultimodalLinearPooling
 from keras_mer.layers.adversarial_autoencoder import AdversarialAutoencoder
+from keras_mer.layers.bidirectional_gru import BidirectionalGRU
 from keras_mer.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_mer.layers.cascaded_cross_modal_encoder import CascadedCrossModalEncoder
 from keras_mer.layers.cross_modal_attention import CrossModalAttention
@@ -10,9 +12,12 @@ from keras_mer.layers.cross_modal_gate import CrossModalGate
 from keras_mer.layers.emotion_alignment import EmotionAlignment
 from keras_mer.layers.emotion_matching import EmotionMatching
 from keras_mer.layers.hard_negatives import HardNegatives
+from keras_mer.layers.joint_cross_attention_fusion import JointCrossAttentionFusion
+from keras_mer.layers.level_interaction import LevelInteraction
 from keras_mer.layers.mask_gated_fusion import MaskGatedFusion
 from keras_mer.layers.masked_average_pooling_1d import MaskedAveragePooling1D
 from keras_mer.layers.masked_convolution_1d import MaskedConvolution1D
+from keras_mer.layers.masked_gru import MaskedGRU
 from keras_mer.layers.masked_resampling_1d import MaskedResampling1D
 from keras_mer.layers.modality_dropout import ModalityDropout
 from keras_mer.layers.multilayer_perceptron import MultilayerPerceptron
@@ -20,6 +25,8 @@ from keras_mer.layers.parallel_extractor import ParallelExtractor
 from keras_mer.layers.patch_embedding import PatchEmbedding
 from keras_mer.layers.patch_merging import PatchMerging
 from keras_mer.layers.projection_head import ProjectionHead
+from keras_mer.layers.residual_gating_cell import ResidualGatingCell
+from keras_mer.layers.residual_gating_network import ResidualGatingNetwork
 from keras_mer.layers.selective_swin_transformer_block import SelectiveSwinTransformerBlock
 from keras_mer.layers.swin_transformer_block import SwinTransformerBlock
 from keras_mer.layers.swin_transformer_stage import SwinTransformerStage
@@ -29,7 +36,9 @@ from keras_mer.layers.visual_sequence_compression import VisualSequenceCompressi
 from keras_mer.layers.window_attention import WindowAttention
 
 __all__ = [
+    "AdaptiveMultimodalLinearPooling",
     "AdversarialAutoencoder",
+    "BidirectionalGRU",
     "BidirectionalLSTM",
     "CascadedCrossModalEncoder",
     "CrossModalAttention",
@@ -39,9 +48,12 @@ __all__ = [
     "EmotionAlignment",
     "EmotionMatching",
     "HardNegatives",
+    "JointCrossAttentionFusion",
+    "LevelInteraction",
     "MaskGatedFusion",
     "MaskedAveragePooling1D",
     "MaskedConvolution1D",
+    "MaskedGRU",
     "MaskedResampling1D",
     "ModalityDropout",
     "MultilayerPerceptron",
@@ -49,6 +61,8 @@ __all__ = [
     "PatchEmbedding",
     "PatchMerging",
     "ProjectionHead",
+    "ResidualGatingCell",
+    "ResidualGatingNetwork",
     "SelectiveSwinTransformerBlock",
     "SwinTransformerBlock",
     "SwinTransformerStage",
