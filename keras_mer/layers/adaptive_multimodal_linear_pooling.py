@@ -125,7 +125,7 @@ class AdaptiveMultimodalLinearPooling(WeightedLayer):
                 "AdaptiveMultimodalLinearPooling needs units where the modalities differ in "
                 f"width; received {_described(shapes)}"
             )
-        return self.units or widths.pop()  # type: ignore[return-value]
+        return self.units or widths.pop()
 
     def call(self, inputs: Tensors, masks: Tensors | None = None, training: bool = False) -> Any:
         """Returns the joint feature; see the class."""

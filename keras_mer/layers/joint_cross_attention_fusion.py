@@ -123,7 +123,7 @@ class JointCrossAttentionFusion(WeightedLayer):
                 f"of steps, here {self.steps or 'that of its inputs'}; received {found}. Bring "
                 "every modality to it with MaskedResampling1D(steps)"
             )
-        return received.pop()  # type: ignore[return-value]
+        return received.pop()
 
     def call(
         self, inputs: Tensors, joint: Tensor | None = None, masks: Tensors | None = None

@@ -97,7 +97,9 @@ class SelectiveSwinTransformerBlock(SwinTransformerBlock):
         self.compression.build((None, height * width, dim), guide_shape)
         self.compression_norm = self._built_norm(dim)
 
-    def call(self, grid: Tensor, guide: Tensor | None = None, training: bool = False) -> Tensor:
+    def call(  # type: ignore[override]
+        self, grid: Tensor, guide: Tensor | None = None, training: bool = False
+    ) -> Tensor:
         """Returns the smaller grid after one block; see the class."""
         _, height, width, dim = grid.shape
         attended = self._attend(grid)

@@ -154,7 +154,7 @@ class SwinTransformerV2(WeightedLayer):
     def _stage(self, i: int) -> SwinTransformerStage:
         rates = np.linspace(0, self.drop_path, sum(self.depths)).tolist()
         before = sum(self.depths[:i])
-        selection = {
+        selection: dict[str, Any] = {
             "keep": self.keep,
             "shift_mask": self.shift_mask,
             "shortcut": self.shortcut,

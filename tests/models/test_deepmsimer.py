@@ -238,7 +238,7 @@ def test_a_new_head_keeps_the_trunk():
     assert other.output_shape == (None, 5)
     same = [
         np.array_equal(to_numpy(a), to_numpy(b))
-        for a, b in zip(made.weights, other.weights)
+        for a, b in zip(made.weights, other.weights, strict=False)
         if a.shape == b.shape
     ]
     assert all(same)
