@@ -31,7 +31,11 @@ def ours():
     model = CMMSF(WIDTHS, UNITS, HEADS, dropout=DROPOUT)
     for variable in model.weights:
         # Keras numbers layers that were given no name.
-        path = re.sub(r"(layer_normalization|masked_convolution1d)(_\d+)?", r"\1", variable.path)
+        path = re.sub(
+            r"(layer_normalization|masked_convolution1d|cross_modal_attention)(_\d+)?",
+            r"\1",
+            variable.path,
+        )
         variable.assign(weight(path, tuple(variable.shape)))
     inputs = {**SEQUENCES, **{f"{m}_mask": np.ones((BATCH, TIME), bool) for m in WIDTHS}}
     model.compile(keras.optimizers.Adam(1e-5), "mae")

@@ -82,7 +82,7 @@ def _reader(model: keras.Model) -> keras.Model:
             "keras_mer.explain.shares works for every model"
         )
     if model not in _READERS:
-        outputs = {"fused": model.fused, "gates": dict(model.gates)}
+        outputs = {"fused": model.fused, "gates": {m: dict(g) for m, g in model.gates.items()}}
         _READERS[model] = keras.Model(model.input, outputs)
     return _READERS[model]
 

@@ -126,12 +126,15 @@ class CrossModalAttention(WeightedLayer):
             self._heads(self.value_map(source)),
             mask=visible,
         )
-        seen = self.output_map(ops.reshape(seen, ops.shape(query)))
+        seen = ops.cast(ops.reshape(seen, ops.shape(query)), self.compute_dtype)
+        seen = self.output_map(seen)
         return self.norm(query + self.drop(zero_masked(seen, there), training=training))
 
     def _heads(self, x: Tensor) -> Tensor:
         """(batch, time, dim) to (batch, time, heads, dim / heads)."""
         batch, time, dim = ops.shape(x)
+        if self.compute_dtype == "float16":
+            x = ops.cast(x, "float32")  # JAX has no attention in float16 on a CPU
         return ops.reshape(x, (batch, time, self.num_heads, dim // self.num_heads))
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
