@@ -277,7 +277,8 @@ def _tensorflow_gradients(value: Callable, start: list) -> list:
 def _jax_gradients(value: Callable, start: list) -> list:
     import jax
 
-    return jax.grad(lambda values: ops.convert_to_tensor(value(values)))(start)
+    # One compilation of the whole, not one of every operation.
+    return jax.jit(jax.grad(lambda values: ops.convert_to_tensor(value(values))))(start)
 
 
 def _torch_gradients(value: Callable, start: list) -> list:
