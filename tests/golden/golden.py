@@ -286,10 +286,7 @@ def _tensorflow_gradients(value: Callable, start: list) -> list:
 def _jax_gradients(value: Callable, start: list) -> list:
     import jax
 
-<<<<<<< HEAD
-=======
     # One compilation of the whole, not one of every operation.
->>>>>>> msrg
     return jax.jit(jax.grad(lambda values: ops.convert_to_tensor(value(values))))(start)
 
 
