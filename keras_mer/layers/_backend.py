@@ -13,6 +13,24 @@ Weights = tuple[Tensor, Tensor, Tensor]
 """Kernel (dim, 4 * units), recurrent kernel (units, 4 * units), bias (4 * units,)."""
 
 
+def lstm(x: Tensor, weights: Weights) -> Tensor:
+    """Runs an LSTM over rows, forwards. Right-padded rows need no mask: their padding is last.
+
+    Args:
+        x: (batch, time, dim), finite at padded steps too.
+        weights: its weights, gates in the order i, f, c, o.
+
+    Returns:
+        The states (batch, time, units). What stands at a padded step has no meaning.
+    """
+    if keras.backend.backend() == "torch":
+        return _torch_run(x, weights)
+    kernel, recurrent, bias = weights
+    gates = ops.matmul(ops.transpose(x, (1, 0, 2)), kernel) + bias
+    zero = ops.zeros_like(gates[0, :, : recurrent.shape[0]])
+    return ops.transpose(_scan(_lstm_step(recurrent), zero, gates, None), (1, 0, 2))
+
+
 def bidirectional_lstm(
     x: Tensor, mask: Tensor | None, forward: Weights, backward: Weights
 ) -> tuple[Tensor, Tensor]:
@@ -52,6 +70,18 @@ def _scanned_lstm(
     )
     recurrent = ops.stack([forward[1], backward[1]])
 
+    keep = None
+    if mask is not None:
+        real = ops.expand_dims(ops.cast(ops.transpose(mask), x.dtype), -1)
+        keep = ops.stack([ops.ones_like(real), ops.flip(real, axis=0)], axis=1)
+    zero = ops.zeros_like(gates[0, :, :, :units])
+    states = ops.transpose(_scan(_lstm_step(recurrent), zero, gates, keep), (1, 2, 0, 3))
+    return states[0], ops.flip(states[1], axis=1)
+
+
+def _lstm_step(recurrent: Tensor):  # type: ignore[no-untyped-def]
+    """One step of an LSTM whose input projections are given."""
+
     def step(state: tuple[Tensor, Tensor], inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         h, c = state
         gates_t, keep = inputs
@@ -62,13 +92,7 @@ def _scanned_lstm(
             h, c = h * keep, c * keep
         return h, c
 
-    keep = None
-    if mask is not None:
-        real = ops.expand_dims(ops.cast(ops.transpose(mask), x.dtype), -1)
-        keep = ops.stack([ops.ones_like(real), ops.flip(real, axis=0)], axis=1)
-    zero = ops.zeros_like(gates[0, :, :, :units])
-    states = ops.transpose(_scan(step, zero, gates, keep), (1, 2, 0, 3))
-    return states[0], ops.flip(states[1], axis=1)
+    return step
 
 
 def _scan(step, zero: Tensor, gates: Tensor, keep: Tensor | None) -> Tensor:  # type: ignore[no-untyped-def]
@@ -102,23 +126,26 @@ def _tensorflow_scan(step, zero: Tensor, gates: Tensor, keep: Tensor | None) -> 
     return loop[-1].stack()
 
 
+def _torch_run(x: Tensor, weights: Weights) -> Tensor:
+    """Torch's own fused LSTM, forwards."""
+    import torch
+
+    kernel, recurrent, bias = weights
+    flat = [kernel.t().contiguous(), recurrent.t().contiguous(), bias, torch.zeros_like(bias)]
+    zero = x.new_zeros(1, x.shape[0], recurrent.shape[0])
+    # The flags: has_biases, num_layers, dropout, train, bidirectional, batch_first.
+    flags = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
+    return torch.lstm(x, (zero, zero), flat, *flags)[0]
+
+
 def _torch_lstm(
     x: Tensor, mask: Tensor | None, forward: Weights, backward: Weights
 ) -> tuple[Tensor, Tensor]:
-    """Torch's own fused LSTM. It takes no mask, so the backward rows are turned around."""
-
-    def run(x: Tensor, weights: Weights) -> Tensor:
-        import torch
-
-        kernel, recurrent, bias = weights
-        flat = [kernel.t().contiguous(), recurrent.t().contiguous(), bias, torch.zeros_like(bias)]
-        zero = x.new_zeros(1, x.shape[0], recurrent.shape[0])
-        # The flags: has_biases, num_layers, dropout, train, bidirectional, batch_first.
-        flags = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
-        return torch.lstm(x, (zero, zero), flat, *flags)[0]
+    """Torch's own LSTM takes no mask, so the backward rows are turned around."""
 
     order = None if mask is None else _turned_around(mask)
-    return run(x, forward), _take_steps(run(_take_steps(x, order), backward), order)
+    read = _torch_run(_take_steps(x, order), backward)
+    return _torch_run(x, forward), _take_steps(read, order)
 
 
 def _turned_around(mask: Tensor) -> Tensor:

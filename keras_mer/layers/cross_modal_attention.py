@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._attention import multi_head, visible_steps
 from keras_mer.layers._masking import presence, zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built
 
@@ -96,22 +96,16 @@ class CrossModalAttention(WeightedLayer):
         query, source = zero_masked(query, query_mask), zero_masked(source, source_mask)
         visible = there = None
         if source_mask is not None:
-            there = presence(source_mask)[:, None]
-            # A row without a real step looks everywhere, finitely, and is dropped below.
-            visible = ops.logical_or(source_mask, ops.logical_not(there))[:, None, None, :]
-        seen = ops.dot_product_attention(
-            self._heads(self.query_map(query)),
-            self._heads(self.key_map(source)),
-            self._heads(self.value_map(source)),
-            mask=visible,
+            visible, there = visible_steps(source_mask), presence(source_mask)[:, None]
+        seen = multi_head(
+            self.query_map(query),
+            self.key_map(source),
+            self.value_map(source),
+            self.num_heads,
+            visible,
         )
-        seen = self.output_map(ops.reshape(seen, ops.shape(query)))
+        seen = self.output_map(seen)
         return self.norm(query + self.drop(zero_masked(seen, there), training=training))
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """(batch, time, dim) to (batch, time, heads, dim / heads)."""
-        batch, time, dim = ops.shape(x)
-        return ops.reshape(x, (batch, time, self.num_heads, dim // self.num_heads))
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
         """The shape of the query."""
