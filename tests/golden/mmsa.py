@@ -105,12 +105,12 @@ def stack(transformer, name):
     """A stack whose query, key and value lie in one weight."""
     for i, layer in enumerate(transformer.parts):
         for place, role in enumerate(("query", "key", "value")):
-            for variable, kind in ((layer[role].kernel, "weight"), (layer[role].bias, "bias")):
 
-                def third(w, path=f"{name}.l{i}.qkv.{kind}", place=place):
-                    return ops.transpose(ops.split(w[path], 3, axis=0)[place])
+            def third(w, kind, path=f"{name}.l{i}.qkv", place=place):
+                return ops.split(w[f"{path}.{kind}"], 3, axis=0)[place]
 
-                yield variable, third
+            yield layer[role].kernel, lambda w, third=third: ops.transpose(third(w, "weight"))
+            yield layer[role].bias, lambda w, third=third: third(w, "bias")
         yield from dense(layer["output"], f"{name}.l{i}.o")
         yield from dense(layer["widen"], f"{name}.l{i}.fc_1")
         yield from dense(layer["narrow"], f"{name}.l{i}.fc_2")
