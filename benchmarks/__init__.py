@@ -1,1 +1,1 @@
-"""Speed of keras-mer beside plain PyTorch and stock Keras, side by side in one run."""
+"""Speed against plain PyTorch: `python -m benchmarks.cmmsf`, `python -m benchmarks.recurrent`."""

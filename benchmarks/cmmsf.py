@@ -1,226 +1,193 @@
-"""CM-MSF on every backend of Keras against the same network in plain PyTorch.
+"""A training step and a prediction of CM-MSF, against the same network in plain PyTorch.
 
-    python -m benchmarks.cmmsf --rounds 15 --threads 1
-
-A training step is what `fit` and a usual PyTorch loop make of it: batches of 32 rows, 50
-aligned steps, features of 768, 5 and 20, dropout, Adam. A prediction is `predict` and a loop
-without gradients. All contestants hold the same weights; their predictions are compared first.
+Batch 32, 50 aligned steps, widths 768, 5 and 20, the paper's sizes, all steps real.
 """
 
-from __future__ import annotations
-
-import sys
-import tempfile
-from collections.abc import Mapping
-from typing import Any
+import re
+import zlib
 
 import numpy as np
 
-from benchmarks import common
+from benchmarks.interleaved import PLAIN, keras_train_step, run
 
-FEATURES = {"text": 768, "audio": 5, "video": 20}
-BATCH, STEPS, BATCHES = 32, 50, 8
-TASKS = ("train", "predict")
-TOLERANCE = 1e-4
-
-
-def task() -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Aligned rows of 10 to 50 real steps, and scores."""
-    rng = np.random.default_rng(0)
-    rows = BATCH * BATCHES
-    mask = np.arange(STEPS) < rng.integers(10, STEPS + 1, size=(rows, 1))
-    mask[0] = True
-    inputs = {}
-    for m, width in FEATURES.items():
-        inputs[m] = rng.normal(size=(rows, STEPS, width)).astype("float32")
-        inputs[f"{m}_mask"] = mask
-    return inputs, rng.uniform(-3, 3, size=(rows, 1)).astype("float32")
+WIDTHS = {"text": 768, "audio": 5, "video": 20}
+BATCH, TIME, UNITS, HEADS, DROPOUT = 32, 50, 128, 4, 0.3
+RNG = np.random.default_rng(0)
+SEQUENCES = {m: RNG.normal(size=(BATCH, TIME, w)).astype("float32") for m, w in WIDTHS.items()}
+LABELS = RNG.normal(size=(BATCH, 1)).astype("float32")
 
 
-def serve_keras() -> None:
+def weight(path: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The same weight for the same place of the network, whoever asks."""
+    values = np.random.default_rng(zlib.crc32(path.encode())).normal(scale=0.05, size=shape)
+    return (values + path.endswith("gamma")).astype("float32")
+
+
+def ours():
     import keras
 
     from keras_mer.models import CMMSF
 
-    inputs, labels = task()
-    model = CMMSF(FEATURES)
-    model.compile(keras.optimizers.Adam(1e-3), "mae")
-    once = {"batch_size": BATCH, "verbose": 0}
+    model = CMMSF(WIDTHS, UNITS, HEADS, dropout=DROPOUT)
+    for variable in model.weights:
+        # Keras numbers layers that were given no name.
+        path = re.sub(
+            r"(layer_normalization|masked_convolution1d|cross_modal_attention)(_\d+)?",
+            r"\1",
+            variable.path,
+        )
+        variable.assign(weight(path, tuple(variable.shape)))
+    inputs = {**SEQUENCES, **{f"{m}_mask": np.ones((BATCH, TIME), bool) for m in WIDTHS}}
+    model.compile(keras.optimizers.Adam(1e-5), "mae")
 
-    def save(weights: str, state: str) -> None:
-        model.save_weights(weights)
-        np.savez(state, **state_of(model))
+    def predict():
+        return model.predict_on_batch(inputs)
 
-    def load(weights: str) -> int:
-        model.load_weights(weights)
-        return model.count_params()
-
-    def output(path: str) -> None:
-        np.save(path, model.predict(inputs, **once))
-
-    common.serve(
-        {
-            "save": save,
-            "load": load,
-            "output": output,
-            "train": common.timed(lambda: model.fit(inputs, labels, **once), BATCHES),
-            "predict": common.timed(lambda: model.predict(inputs, **once), BATCHES),
-        }
-    )
+    output = predict()
+    tasks = {"train": keras_train_step(model, inputs, LABELS), "predict": predict}
+    return tasks, lambda: output
 
 
-def state_of(model: Any) -> dict[str, np.ndarray]:
-    """The weights of the Keras model under the names of `CMMSFTorch`."""
-    from keras.ops import convert_to_numpy as numpy_of
-
-    state: dict[str, np.ndarray] = {}
-
-    def put(name: str, layer: Any, kind: str = "kernel", to: str = "weight") -> None:
-        state[f"{name}.{to}"] = numpy_of(getattr(layer, kind)).T
-        bias = getattr(layer, "beta" if kind == "gamma" else "bias")
-        state[f"{name}.bias"] = numpy_of(bias)
-
-    def convolutions(name: str, layer: Any) -> None:
-        for place, convolution in zip(("first", "second"), layer.convolutions, strict=True):
-            put(f"{name}.{place}", convolution)
-
-    encoder, fusion = model.get_layer("encoder"), model.fusion
-    for m in FEATURES:
-        extractor = model.get_layer(f"extractor_{m}")
-        put(f"extractors.{m}.shallow", extractor.shallow)
-        convolutions(f"extractors.{m}.deep", extractor.deep)
-        put(f"extractors.{m}.norm", extractor.norm, "gamma")
-        reader = encoder.readers[m]
-        for weights, end in ((reader.forward_weights, ""), (reader.backward_weights, "_reverse")):
-            kernel, recurrent, bias = (numpy_of(w) for w in weights)
-            state[f"readers.{m}.weight_ih_l0{end}"] = kernel.T
-            state[f"readers.{m}.weight_hh_l0{end}"] = recurrent.T
-            state[f"readers.{m}.bias_ih_l0{end}"] = bias
-            state[f"readers.{m}.bias_hh_l0{end}"] = np.zeros_like(bias)
-        for i, block in enumerate(encoder.blocks[m]):
-            name = f"blocks.{m}.{i}"
-            for role in ("query", "key", "value", "output"):
-                put(f"{name}.{role}", getattr(block.attention, f"{role}_map"))
-            put(f"{name}.norm_1", block.attention.norm, "gamma")
-            put(f"{name}.norm_2", block.norm, "gamma")
-            convolutions(f"{name}.convolutions", block.convolved)
-        for part in ("transform", "keep", "gates"):
-            put(f"{part}.{m}", getattr(fusion, part)[m])
-    put("hidden", model.hidden_layer)
-    put("prediction", model.output_layer)
-    return state
-
-
-def serve_torch() -> None:
+def plain():
     import torch
+    from torch import nn
+    from torch.nn import functional
 
-    from benchmarks.cmmsf_torch import CMMSFTorch
+    def filled(module, path):
+        with torch.no_grad():
+            if isinstance(module, nn.LayerNorm):
+                module.weight.copy_(torch.tensor(weight(f"{path}/gamma", (UNITS,))))
+                module.bias.copy_(torch.tensor(weight(f"{path}/beta", (UNITS,))))
+                return module
+            turned = tuple(reversed(module.weight.shape))
+            kernel = weight(f"{path}/kernel", turned)
+            module.weight.copy_(torch.tensor(kernel.transpose()))
+            module.bias.copy_(torch.tensor(weight(f"{path}/bias", tuple(module.bias.shape))))
+            return module
 
-    inputs, labels = task()
-    model = CMMSFTorch(FEATURES)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    tensors = {k: torch.from_numpy(x) for k, x in inputs.items()}
-    scores = torch.from_numpy(labels)
+    def linear(path, dim, units=UNITS):
+        return filled(nn.Linear(dim, units), path)
 
-    def batches(order: Any) -> Any:
-        for rows in order.split(BATCH):
-            yield {k: x[rows] for k, x in tensors.items()}, scores[rows]
+    def norm(path):
+        return filled(nn.LayerNorm(UNITS, eps=1e-5), f"{path}/layer_normalization")
 
-    def train() -> None:
+    class Convolutions(nn.Module):
+        def __init__(self, path, dim):
+            super().__init__()
+            path = f"{path}/masked_convolution1d/convolution"
+            self.a = filled(nn.Conv1d(dim, UNITS, 3, padding=1), f"{path}_0")
+            self.b = filled(nn.Conv1d(UNITS, UNITS, 3, padding=1), f"{path}_1")
+
+        def forward(self, x):
+            return self.b(functional.gelu(self.a(x.transpose(1, 2)))).transpose(1, 2)
+
+    class Block(nn.Module):
+        def __init__(self, path):
+            super().__init__()
+            inner = f"{path}/cross_modal_attention"
+            self.q, self.k, self.v, self.o = (
+                linear(f"{inner}/{name}", UNITS) for name in ("query", "key", "value", "output")
+            )
+            self.norm_a, self.norm_b = norm(inner), norm(path)
+            self.convolutions = Convolutions(path, UNITS)
+
+        def forward(self, z, source):
+            heads = (BATCH, TIME, HEADS, UNITS // HEADS)
+            q, k, v = (
+                f(x).view(heads).transpose(1, 2)
+                for f, x in ((self.q, z), (self.k, source), (self.v, source))
+            )
+            seen = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(z.shape)
+            z = self.norm_a(z + functional.dropout(self.o(seen), DROPOUT, self.training))
+            return self.norm_b(z + functional.dropout(self.convolutions(z), DROPOUT, self.training))
+
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            names = list(WIDTHS)
+            self.shallow = nn.ModuleDict(
+                {m: linear(f"extractor_{m}/shallow", w) for m, w in WIDTHS.items()}
+            )
+            self.deep = nn.ModuleDict(
+                {m: Convolutions(f"extractor_{m}", w) for m, w in WIDTHS.items()}
+            )
+            self.norms = nn.ModuleDict({m: norm(f"extractor_{m}") for m in names})
+            self.readers = nn.ModuleDict({m: reader(m) for m in names})
+            self.blocks = nn.ModuleDict(
+                {f"{m}_{i}": Block(f"encoder/block_{m}_{i}") for m in names for i in range(2)}
+            )
+            self.transform, self.keep, self.gate = (
+                nn.ModuleDict({m: linear(f"fusion/{part}_{m}", dim) for m in names})
+                for part, dim in (
+                    ("transform", UNITS),
+                    ("keep", UNITS),
+                    ("gate", UNITS * len(names)),
+                )
+            )
+            self.hidden = linear("hidden", UNITS * len(names))
+            self.prediction = linear("prediction", UNITS, 1)
+
+        def forward(self, x):
+            read = {
+                m: self.readers[m](self.norms[m](self.shallow[m](s) + self.deep[m](s)))[0]
+                for m, s in x.items()
+            }
+            pooled = {}
+            for m in x:
+                z = read[m]
+                for i, other in enumerate(n for n in x if n != m):
+                    z = self.blocks[f"{m}_{i}"](z, read[other])
+                pooled[m] = z.mean(dim=1)
+            joined = torch.cat(list(pooled.values()), dim=1)
+            parts = []
+            for m, u in pooled.items():
+                p = torch.sigmoid(self.keep[m](u))
+                kept = ((p > 0.5).float() - p).detach() + p
+                parts.append(
+                    kept * torch.sigmoid(self.gate[m](joined)) * torch.tanh(self.transform[m](u))
+                )
+            hidden = functional.relu(self.hidden(torch.cat(parts, dim=1)))
+            return self.prediction(functional.dropout(hidden, DROPOUT, self.training))
+
+    def reader(m):
+        lstm = nn.LSTM(UNITS, UNITS // 2, batch_first=True, bidirectional=True)
+        with torch.no_grad():
+            for suffix, direction in (("", "forward"), ("_reverse", "backward")):
+                path = f"encoder/reader_{m}/{direction}"
+                kernel = weight(f"{path}_kernel", (UNITS, 2 * UNITS))
+                recurrent = weight(f"{path}_recurrent", (UNITS // 2, 2 * UNITS))
+                getattr(lstm, f"weight_ih_l0{suffix}").copy_(torch.tensor(kernel.T))
+                getattr(lstm, f"weight_hh_l0{suffix}").copy_(torch.tensor(recurrent.T))
+                bias = weight(f"{path}_bias", (2 * UNITS,))
+                getattr(lstm, f"bias_ih_l0{suffix}").copy_(torch.tensor(bias))
+                getattr(lstm, f"bias_hh_l0{suffix}").zero_()
+        return lstm
+
+    model = Plain()
+    x, y = {m: torch.tensor(s) for m, s in SEQUENCES.items()}, torch.tensor(LABELS)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-5)
+
+    def train():
         model.train()
-        for batch, truth in batches(torch.randperm(len(scores))):
-            optimizer.zero_grad()
-            torch.nn.functional.l1_loss(model(batch), truth).backward()
-            optimizer.step()
+        optimizer.zero_grad()
+        loss = functional.l1_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
 
-    @torch.no_grad()
-    def predict() -> np.ndarray:
+    def predict():
         model.eval()
-        found = [model(batch) for batch, _ in batches(torch.arange(len(scores)))]
-        return torch.cat(found).numpy()
+        with torch.no_grad():
+            return model(x).numpy()
 
-    def load(state: str) -> int:
-        with np.load(state) as arrays:
-            model.load_state_dict({k: torch.from_numpy(arrays[k]) for k in arrays.files})
-        return sum(p.numel() for p in model.parameters())
-
-    common.serve(
-        {
-            "load": load,
-            "output": lambda path: np.save(path, predict()),
-            "train": common.timed(train, BATCHES),
-            "predict": common.timed(predict, BATCHES),
-        }
-    )
-
-
-def same_predictions(workers: list[common.Worker]) -> dict[str, float]:
-    """Gives all the weights of the first, and says how far each is from plain PyTorch.
-
-    Raises:
-        SystemExit: if one is further than `TOLERANCE`.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        weights, state = f"{folder}/model.weights.h5", f"{folder}/state.npz"
-        workers[0].ask("save", weights=weights, state=state)
-        outputs = {}
-        for worker in workers:
-            if worker.contestant == common.PLAIN:
-                worker.ask("load", state=state)
-            else:
-                worker.ask("load", weights=weights)
-            worker.ask("output", path=f"{folder}/output.npy")
-            outputs[worker.contestant] = np.load(f"{folder}/output.npy")
-    reference = outputs.pop(common.PLAIN)
-    apart = {name: float(np.abs(found - reference).max()) for name, found in outputs.items()}
-    if not max(apart.values()) <= TOLERANCE:
-        sys.exit(f"the predictions differ by more than {TOLERANCE} from plain torch's: {apart}")
-    return apart
-
-
-def main() -> None:
-    """Runs the benchmark, or a worker of it."""
-    arguments = common.options(__doc__ or "", "cmmsf", rounds=15)
-    if arguments.worker:
-        return serve_torch() if arguments.worker == common.PLAIN else serve_keras()
-    contestants = [*arguments.backends, common.PLAIN]
-    with common.workers("benchmarks.cmmsf", contestants, arguments.threads) as workers:
-        apart = same_predictions(workers)
-        seconds = common.in_turns(workers, dict.fromkeys(contestants, TASKS), arguments.rounds)
-    result = {
-        "machine": common.machine(),
-        "threads": arguments.threads,
-        "batch": BATCH,
-        "steps": STEPS,
-        "features": FEATURES,
-        "largest difference of predictions": apart,
-        "seconds": seconds,
-        "ratio to plain torch": {
-            name: {t: common.ratios(seconds, f"{name}/{t}", f"{common.PLAIN}/{t}") for t in TASKS}
-            for name in arguments.backends
-        },
-    }
-    common.report(
-        f"CM-MSF, batch {BATCH}, {STEPS} steps, {arguments.threads} thread(s): median (quartiles)",
-        ("", *(f"{t}, ms" for t in TASKS), *(f"{t}, times plain torch" for t in TASKS), "apart"),
-        [row(name, result) for name in contestants],
-    )
-    common.write(arguments.output, result)
-    return None
-
-
-def row(name: str, result: Mapping[str, Any]) -> list[str]:
-    """A contestant's line of the table."""
-    spreads = [common.spread(result["seconds"][f"{name}/{t}"]) for t in TASKS]
-    times = result["ratio to plain torch"].get(name)
-    apart = result["largest difference of predictions"].get(name)
-    return [
-        name,
-        *(common.cell(spread, 1e3, 1) for spread in spreads),
-        *(common.cell(times[t]) if times else "1" for t in TASKS),
-        f"{apart:.1e}" if apart is not None else "",
-    ]
+    output = predict()
+    return {"train": train, "predict": predict}, lambda: output
 
 
 if __name__ == "__main__":
-    main()
+    run(
+        "benchmarks.cmmsf",
+        ["train", "predict"],
+        "CM-MSF, batch 32, 50 steps, widths 768/5/20",
+        lambda backend: plain() if backend == PLAIN else ours(),
+    )

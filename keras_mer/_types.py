@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 Tensor: TypeAlias = Any
 """A tensor of whichever backend Keras runs on, or a symbolic `KerasTensor`."""
 
-Shape: TypeAlias = tuple[int | None, ...]
+Shape: TypeAlias = tuple[Any, ...]
+"""Sizes as ints, `None` where one is not known."""
 
 Config: TypeAlias = dict[str, Any]
 """What `get_config` returns: JSON-compatible constructor arguments."""

@@ -296,11 +296,11 @@ class Predictor:
         """The encoder that the model's text features come from, if it is one of ours."""
         if "text" not in self._inputs:
             return None
-        wanted = self._text_features()
-        encoder = TextEncoder(max_length=int(wanted.get("max_tokens", 128)))
-        ours = wanted.get("extractor", encoder.specification["extractor"])
-        same_width = self._inputs["text"][1] == _dimension(encoder)
-        return encoder if ours == encoder.specification["extractor"] and same_width else None
+        try:
+            encoder = TextEncoder.from_specification(self._text_features())
+        except ValueError:
+            return None
+        return encoder if self._inputs["text"][1] == encoder.dimension else None
 
     def _check_encoder(self) -> None:
         if self.text_encoder is None:

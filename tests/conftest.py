@@ -1,8 +1,18 @@
-"""Puts the shared helpers of the tests within reach, and keeps TensorFlow quiet."""
+"""Puts the shared helpers of the tests within reach, and keeps the backends quick and quiet."""
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Most of a test on JAX is compiling: the same programs are compiled once, and not for speed.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+)
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir(), "keras-mer-tests-jax"))
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 sys.path.insert(0, str(Path(__file__).parent))

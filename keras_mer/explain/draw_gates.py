@@ -47,12 +47,11 @@ def draw_gates(
     need("matplotlib", "plot", "to draw pictures")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 1.6 + 0.5 * len(labels)), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 2))
+    figure = Figure(figsize=(11, 1.8 + 0.45 * len(labels)), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 2.6))
     _draw_scores(left, labels, scores, score_range)
     _draw_shares(middle, reading.shares)
     _draw_openness(right, reading.openness)
-    left.invert_yaxis()
     if title:
         figure.suptitle(title, fontsize=12)
     with written_aside(path) as aside:
@@ -91,23 +90,18 @@ def _draw_shares(axes: Any, shares: dict[str, np.ndarray]) -> None:
     axes.set_xlim(0, 100)
     axes.set_xlabel("% of what enters the last layers")
     axes.set_title("Which modality decided", fontsize=10)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.28), ncols=len(shares), fontsize=8)
+    axes.figure.legend(loc="outside lower center", ncols=len(shares), fontsize=8)
 
 
 def _draw_openness(axes: Any, openness: dict[str, np.ndarray]) -> None:
     table = 100 * np.stack(list(openness.values()), axis=1)
-    axes.imshow(table, cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    # An image puts row 0 on top, and turns the axes it shares with the bars.
+    axes.imshow(np.where(table > 0, table, np.nan), cmap="cividis", vmin=0, vmax=100, aspect="auto")
+    axes.set_facecolor("0.9")
     for (row, column), value in np.ndenumerate(table):
         shown = f"{value:.0f} %" if value else "missing"
-        axes.text(
-            column,
-            row,
-            shown,
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="black" if value > 60 else "white",
-        )
+        colour = "white" if 0 < value <= 60 else "black"
+        axes.text(column, row, shown, ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(len(openness)), list(openness))
-    axes.set_xlabel("mask × gate, mean over features")
+    axes.set_xlabel("mean of mask × gate")
     axes.set_title("How open its gates were", fontsize=10)

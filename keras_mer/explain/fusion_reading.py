@@ -36,7 +36,7 @@ def fusion_reading(
     """Reads the gates of a model that ends in a `MaskGatedFusion`, such as `CMMSF`.
 
     Args:
-        model: with the attributes `fusion` and `hidden_layer`.
+        model: with the attributes `fusion`, `fused`, `gates` and `hidden_layer`.
         inputs: what the model takes, as arrays.
         batch_size: rows read at once.
 
@@ -82,8 +82,8 @@ def _reader(model: keras.Model) -> keras.Model:
             "keras_mer.explain.shares works for every model"
         )
     if model not in _READERS:
-        fused, gates = model.fusion.output
-        _READERS[model] = keras.Model(model.input, {"fused": fused, "gates": gates})
+        outputs = {"fused": model.fused, "gates": {m: dict(g) for m, g in model.gates.items()}}
+        _READERS[model] = keras.Model(model.input, outputs)
     return _READERS[model]
 
 
@@ -92,6 +92,6 @@ def _openness(gates: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
     return np.prod(factors, axis=0).mean(axis=-1) if factors else np.ones(rows)
 
 
-def _there(inputs: Mapping[str, Any], modality: str, rows: int) -> np.ndarray:
+def _there(inputs: Mapping[str, Any], modality: str, rows: int) -> Any:
     mask = inputs.get(f"{modality}_mask")
-    return np.ones(rows, bool) if mask is None else np.asarray(mask).any(axis=-1)
+    return np.ones(rows, bool) if mask is None else np.any(np.asarray(mask), axis=-1)

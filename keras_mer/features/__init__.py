@@ -1,5 +1,6 @@
 """Raw text, sound and video become the features a model asks for."""
 
+from keras_mer.features.contractions import restore_contractions
 from keras_mer.features.text_encoder import TextEncoder
 
-__all__ = ["TextEncoder"]
+__all__ = ["TextEncoder", "restore_contractions"]

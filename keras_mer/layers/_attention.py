@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import keras
 from keras import ops
 
 from keras_mer._types import Tensor
@@ -42,12 +43,14 @@ def multi_head(
             scores = ops.where(visible, scores, -1e9)
         weights = drop(ops.cast(ops.softmax(scores), v.dtype))
         seen = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
-    return ops.reshape(seen, ops.shape(query))
+    return ops.cast(ops.reshape(seen, ops.shape(query)), query.dtype)
 
 
 def _heads(x: Tensor, num_heads: int) -> Tensor:
     """(batch, time, dim) to (batch, time, heads, dim / heads)."""
     batch, time, dim = ops.shape(x)
+    if keras.backend.standardize_dtype(x.dtype) == "float16":
+        x = ops.cast(x, "float32")  # JAX has no attention in float16 on a CPU
     return ops.reshape(x, (batch, time, num_heads, dim // num_heads))
 
 

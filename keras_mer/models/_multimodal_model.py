@@ -48,7 +48,9 @@ class MultimodalModel(keras.Model):
         return model
 
 
-def sequence_inputs(features: Mapping[str, int], model: str) -> tuple[dict, dict]:  # type: ignore[type-arg]
+def sequence_inputs(
+    features: Mapping[str, int], model: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Inputs for sequences and their masks, of any length.
 
     Args:

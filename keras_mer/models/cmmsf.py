@@ -151,11 +151,12 @@ class CMMSF(MultimodalModel):
         encoded = encode(sequences, masks=visible)
         vectors = {m: pool(encoded[m], mask=visible[m]) for m in encoded}
         there = {m: presence(visible[m]) for m in encoded}
-        fused, _ = fusion(vectors, present=there)
+        fused, gates = fusion(vectors, present=there)
         prediction = output_layer(drop(hidden(fused)))
         super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, name=name)
         self.fusion = fusion
         self.hidden_layer = hidden
+        self.fused, self.gates = fused, gates
         self.output_layer = output_layer
 
         # config

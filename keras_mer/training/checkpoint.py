@@ -40,7 +40,9 @@ def save_state(
         best: the weights of the best epoch so far.
         progress: plain JSON, such as the number of epochs done.
     """
-    arrays = {f"state_{i}": x for i, x in enumerate(snapshot(state_variables(model)))}
+    arrays: dict[str, Any] = {
+        f"state_{i}": x for i, x in enumerate(snapshot(state_variables(model)))
+    }
     arrays |= {f"best_{i}": x for i, x in enumerate(best)}
     with written_aside(path) as aside:
         np.savez(aside, progress=np.array(json.dumps(progress)), **arrays)

@@ -10,6 +10,7 @@ import keras
 
 from keras_mer import metrics
 from keras_mer.data import Dataset
+from keras_mer.layers._modalities import modality_order
 from keras_mer.training.prepare import complete, hide
 
 
@@ -55,7 +56,8 @@ def evaluate(
 
 
 def subsets(modalities: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every non-empty subset of the modalities, from single ones to all."""
+    """Every non-empty subset of the modalities, from single ones to all, in the field's order."""
+    modalities = modality_order(modalities)
     return [c for size in range(len(modalities)) for c in combinations(modalities, size + 1)]
 
 

@@ -21,17 +21,12 @@ def read_data(recipe: Recipe, data: str | Path | Dataset, progress: bool = False
         progress: whether to show the progress of the encoding.
     """
     dataset = data if isinstance(data, Dataset) else _read(recipe, data)
-    encoder = recipe.data["text_encoder"]
-    if encoder is None or "text" in dataset.features:
+    wanted = recipe.data["text_encoder"]
+    if wanted is None or "text" in dataset.features:
         return dataset
     from keras_mer.features import TextEncoder
 
-    text_encoder = TextEncoder()
-    if text_encoder.specification["extractor"] != encoder:
-        raise ValueError(
-            f"the recipe asks for the text encoder {encoder!r}; "
-            f"{text_encoder.specification['extractor']!r} is what there is"
-        )
+    text_encoder = TextEncoder.from_specification(wanted)
     if dataset.transcripts is None:
         raise ValueError("the recipe makes features of transcripts; the data set has none")
     rows = text_encoder.encode(list(dataset.transcripts), progress=progress)

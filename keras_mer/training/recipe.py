@@ -44,9 +44,9 @@ class Recipe:
     Attributes:
         name: of the entry that the recipe makes.
         data: `format` and `options` of the reader; `modalities` to train on;
-            `text_encoder` to make text features of the transcripts; `standardize`, the
-            modalities to standardise on the training part; `clip`, the limit of
-            standardised values; `max_length` in steps.
+            `text_encoder`, the specification of what `TextEncoder` makes of the transcripts;
+            `standardize`, the modalities to standardise on the training part; `clip`, the
+            limit of standardised values; `max_length` in steps.
         model: `class`, a name in `keras_mer.models`, and its `arguments`.
         training: `loss`, `optimizer`, `learning_rate`, `weight_decay`, `clipnorm`,
             `ema_momentum` (validate and keep the moving average of the weights),

@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_mer import metrics, models
 from keras_mer._files import written_aside
+from keras_mer._quiet import quiet_start
 from keras_mer._version import __version__
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.training.checkpoint import (
@@ -89,7 +90,7 @@ def train(
     dataset = read_data(recipe, data)
     preprocessor = fit_preprocessor(recipe, dataset)
     keras.utils.set_random_seed(seed)
-    model = build_model(recipe, preprocessor)
+    model = build_model(recipe, preprocessor, seed)
     dataset = complete(preprocessor.apply(dataset), model.config["features"])
     follow = _Follow(model, recipe, dataset, folder, _fingerprint(recipe, dataset, seed), on_epoch)
     follow.resume()
@@ -103,8 +104,11 @@ def train(
     return run
 
 
-def build_model(recipe: Recipe, preprocessor: Preprocessor) -> keras.Model:
+def build_model(recipe: Recipe, preprocessor: Preprocessor, seed: int) -> keras.Model:
     """The compiled model of a recipe, with fresh weights.
+
+    The dropouts get a seed of their own: without one, PyTorch draws from a state that is no
+    variable, and a resumed run would not go on as the one before.
 
     Modalities that only the recipe's `features` names stay untrained; the widths of the others
     are those of the data.
@@ -112,7 +116,7 @@ def build_model(recipe: Recipe, preprocessor: Preprocessor) -> keras.Model:
     name = recipe.model["class"]
     if name not in models.__all__:
         raise ValueError(f"there is no model {name!r}; there are {', '.join(models.__all__)}")
-    arguments = dict(recipe.model["arguments"])
+    arguments = {"seed": seed, **recipe.model["arguments"]}
     widths = {m: given["dimension"] for m, given in preprocessor.specification.items()}
     arguments["features"] = {**arguments.get("features", {}), **widths}
     model = getattr(models, name)(**arguments)
@@ -150,11 +154,12 @@ def _fit(model: keras.Model, recipe: Recipe, dataset: Dataset, seed: int, follow
 
 def _tensorboard(folder: Path) -> list[keras.callbacks.Callback]:
     """TensorBoard files, if TensorFlow is there to write them."""
-    try:
-        import tensorflow  # noqa: F401
-    except ImportError:
-        return []
-    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+    with quiet_start():
+        try:
+            import tensorflow  # noqa: F401
+        except ImportError:
+            return []
+        return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
 
 
 class _Follow(keras.callbacks.Callback):
@@ -221,16 +226,19 @@ class _Follow(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Validates, and writes everything down."""
+        loss = float(logs["loss"])
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"the loss is {loss} in epoch {epoch + 1}: lower the learning rate, or "
+                "set clipnorm in [training]"
+            )
         model, raw = self.trained, snapshot(self.trained.trainable_variables)
         if model.optimizer.use_ema:
             model.optimizer.finalize_variable_values(model.trainable_variables)
+            # Copies: what two variables share on JAX, a prediction gives away under both.
+            restore(model.trainable_variables, snapshot(model.trainable_variables))
         valid = evaluate(model, self.dataset, "valid", self.recipe.evaluation["protocol"])
-        record = {"epoch": epoch + 1, "loss": float(logs["loss"]), "valid": valid}
-        if not np.isfinite(record["loss"]):
-            raise ValueError(
-                f"the loss is {record['loss']} in epoch {epoch + 1}: lower the learning rate, or "
-                "set clipnorm in [training]"
-            )
+        record: dict[str, Any] = {"epoch": epoch + 1, "loss": loss, "valid": valid}
         self.epochs.append(record)
         if self._is_best():
             self.best, self.best_epoch = snapshot(model.weights), epoch + 1

@@ -13,6 +13,7 @@ import numpy as np
 from keras_mer import metrics, zoo
 from keras_mer._files import written_aside
 from keras_mer.data import Dataset
+from keras_mer.layers._modalities import modality_order
 from keras_mer.training.evaluate import evaluate_subsets
 from keras_mer.training.prepare import read_data
 from keras_mer.training.recipe import Recipe
@@ -42,7 +43,7 @@ class Result:
     @property
     def trained(self) -> Subset:
         """The modalities that were there in training."""
-        return tuple(self.runs[0].preprocessor.specification)
+        return tuple(modality_order(self.runs[0].preprocessor.specification))
 
     @property
     def best(self) -> Run:
@@ -140,6 +141,10 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
         "split": description["split_name"],
         "protocol": result.recipe.evaluation["protocol"],
         "seeds": [run.seed for run in result.runs],
+        "features": {
+            **{m: {"dimension": width} for m, width in best.model.config["features"].items()},
+            **best.preprocessor.specification,
+        },
         "metrics": {name: result.values(name) for name in figures},
         "trained_modalities": result.trained,
         "task": description["task"],

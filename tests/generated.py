@@ -1,0 +1,56 @@
+"""Generated data with a signal to learn in each modality, for the tests."""
+
+import numpy as np
+
+from keras_mer.data import Dataset
+
+WIDTHS = {"text": 6, "audio": 4}
+
+
+def dataset(rows=96, seed=0, widths=WIDTHS, missing=0.0):
+    """Scores from -3 to 3 whose sign and size are in the mean of every modality's steps."""
+    rng = np.random.default_rng(seed)
+    labels = np.round(rng.uniform(-3, 3, rows), 1).astype("float32")
+    features = {}
+    for modality, width in widths.items():
+        direction = rng.normal(size=width)
+        features[modality] = [
+            np.zeros((0, width))
+            if rng.uniform() < missing
+            else rng.normal(scale=0.5, size=(rng.integers(2, 9), width)) + label * direction / 2
+            for label in labels
+        ]
+    splits = np.repeat(["train", "valid", "test"], [rows // 2, rows // 4, rows - 3 * rows // 4])
+    description = {
+        "name": "generated",
+        "protocol": "mosi",
+        "label_range": [-3, 3],
+        "split_name": "generated",
+    }
+    return Dataset(features, labels, splits, description=description)
+
+
+RECIPE = {
+    "name": "generated",
+    "data": {"standardize": ["audio"], "clip": 5.0},
+    "model": {
+        "class": "CMMSF",
+        "arguments": {
+            "features": {"video": 3},
+            "units": 8,
+            "num_heads": 2,
+            "dropout": 0.1,
+            "modality_dropout": {"text": 0.1, "audio": 0.2, "video": 0.0},
+        },
+    },
+    "training": {
+        "learning_rate": 0.01,
+        "weight_decay": 0.01,
+        "clipnorm": 1.0,
+        "ema_momentum": 0.8,
+        "batch_size": 16,
+        "epochs": 4,
+        "patience": 3,
+    },
+    "evaluation": {"protocol": "mosi"},
+}

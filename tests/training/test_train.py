@@ -1,0 +1,130 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from generated import RECIPE, dataset
+from layer_test import to_numpy
+
+from keras_mer import zoo
+from keras_mer.training import Recipe, evaluate, evaluate_subsets, publish, train, train_seeds
+
+
+def recipe(**training):
+    return Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], **training}})
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_learns_what_is_there(tmp_path):
+    data = dataset(rows=192)
+    run = train(recipe(epochs=12), data, seed=1, folder=tmp_path)
+    assert run.valid["mae"] < 0.8
+    test = evaluate(run.model, run.preprocessor.apply(data), "test", "mosi")
+    assert test["corr"] > 0.85
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [e["epoch"] for e in log] == list(range(1, len(log) + 1))
+    assert run.valid == log[run.best_epoch - 1]["valid"]
+    assert run.valid["mae"] == min(e["valid"]["mae"] for e in log)
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
+    data = dataset()
+
+    def kill(epoch, figures):
+        if epoch == 2:
+            raise KilledError
+
+    whole = train(recipe(), data, seed=1, folder=tmp_path / "whole")
+    with pytest.raises(KilledError):
+        train(recipe(), data, seed=1, folder=tmp_path / "killed", on_epoch=kill)
+    resumed = train(recipe(), data, seed=1, folder=tmp_path / "killed")
+    assert [e["loss"] for e in resumed.epochs] == [e["loss"] for e in whole.epochs]
+    for a, b in zip(whole.model.weights, resumed.model.weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
+
+
+def test_a_finished_run_is_not_repeated(tmp_path):
+    data = dataset()
+    first = train(recipe(epochs=1), data, seed=1, folder=tmp_path)
+
+    def never(epoch, figures):
+        raise AssertionError("trained again")
+
+    again = train(recipe(epochs=1), data, seed=1, folder=tmp_path, on_epoch=never)
+    assert again.valid == first.valid
+
+
+def test_a_run_of_something_else_is_not_continued(tmp_path):
+    train(recipe(epochs=1), dataset(), seed=1, folder=tmp_path)
+    with pytest.raises(ValueError, match="another recipe, data set, seed or backend"):
+        train(recipe(epochs=1), dataset(seed=1), seed=1, folder=tmp_path)
+
+
+def test_the_test_part_is_not_looked_at(tmp_path):
+    data, other = dataset(), dataset()
+    other.labels[other.splits == "test"] = 0.0
+    runs = [train(recipe(epochs=2), d, 1, tmp_path / str(i)) for i, d in enumerate((data, other))]
+    # Nothing but the fingerprint of the data differs.
+    assert runs[0].valid == runs[1].valid
+
+
+def test_every_subset_is_scored_and_what_was_not_trained_is_said(tmp_path):
+    data = dataset()
+    run = train(recipe(epochs=1), data, seed=1, folder=tmp_path)
+    table = evaluate_subsets(run.model, run.preprocessor.apply(data), "test", "mosi")
+    assert len(table) == 7
+    scored = {subset for subset, figures in table.items() if figures}
+    assert scored == {("text",), ("audio",), ("text", "audio")}
+    assert table["text",] != table["audio",]
+
+
+def test_seeds_make_an_entry_that_loads(tmp_path):
+    data = dataset()
+    result = train_seeds(recipe(epochs=1), data, (1, 2), tmp_path / "runs")
+    folder = publish(result, tmp_path / "generated")
+    model = zoo.load(folder)
+    figures = evaluate(model, zoo.preprocessor(folder).apply(data), "test", "mosi")
+    published = result.runs.index(result.best)
+    assert figures["mae"] == pytest.approx(result.values("mae")[published], abs=1e-6)
+    metadata = zoo.metadata(folder)
+    assert metadata["trained_modalities"] == ["text", "audio"]
+    assert metadata["modalities"] == ["text", "audio", "video"]
+    assert metadata["metrics"]["mae"]["mean"] == pytest.approx(np.mean(result.values("mae")))
+    assert (folder / "log" / "seed_1.jsonl").exists()
+    assert "not trained" in str(zoo.card(folder))
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"name": "a", "model": {"class": "CMMSF"}}, "needs a protocol"),
+        ({"name": "a", "training": {"bath_size": 3}}, "did you mean 'batch_size'"),
+        ({"model": {}}, "needs a name"),
+        ({**RECIPE, "training": {"optimizer": "lion"}}, "one of adam, adamw"),
+        ({**RECIPE, "data": []}, r"\[data\] must be a table"),
+    ],
+)
+def test_a_recipe_says_what_is_wrong_with_it(content, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe.from_dict(content)
+
+
+@pytest.mark.once
+def test_the_recipes_of_the_zoo_are_valid():
+    from pathlib import Path
+
+    recipes = list((Path(__file__).parents[2] / "zoo").glob("*/recipe.toml"))
+    assert recipes
+    for path in recipes:
+        assert Recipe.read(path).name == path.parent.name
+
+
+def test_a_diverging_run_stops_with_a_word(tmp_path):
+    with pytest.raises(ValueError, match="lower the learning rate"):
+        train(
+            recipe(loss=lambda y, p: keras.ops.mean(p) * float("nan")), dataset(), folder=tmp_path
+        )
