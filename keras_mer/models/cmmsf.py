@@ -6,9 +6,11 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_mer._types import Tensor
 from keras_mer.layers import (
     CascadedCrossModalEncoder,
     MaskedAveragePooling1D,
+    MaskedMaxPooling1D,
     MaskedResampling1D,
     MaskGatedFusion,
     ModalityDropout,
@@ -18,13 +20,15 @@ from keras_mer.layers._masking import presence
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 
+POOLINGS = {"average": MaskedAveragePooling1D, "max": MaskedMaxPooling1D}
+
 
 @keras.saving.register_keras_serializable(package="keras_mer")
 class CMMSF(MultimodalModel):
     """Cross-modal multi-level sentiment fusion over two or more modalities.
 
     Each modality goes through a `ParallelExtractor`, is encoded beside the others by the
-    `CascadedCrossModalEncoder`, averaged over time, and joined by `MaskGatedFusion`; a
+    `CascadedCrossModalEncoder`, pooled over time, and joined by `MaskGatedFusion`; a
     hidden layer and an output layer make the prediction. Every size and every part that
     the paper's abstract claims is an argument.
 
@@ -46,6 +50,8 @@ class CMMSF(MultimodalModel):
         cascade: whether modalities are looked at one after another, or all at once.
         recurrent: whether the encoder begins with a BiLSTM.
         convolution: whether a convolution follows each look.
+        pooling: what is kept of the steps of each modality: their `"average"`, the `"max"`
+            of each feature, or `"both"` side by side.
         hidden_units: width of the hidden layer before the output; `None` for `units`.
         outputs: size of the prediction: 1 for a score, the number of labels for classes.
         activation: activation of the output, such as `"softmax"` for classes.
@@ -62,8 +68,8 @@ class CMMSF(MultimodalModel):
         (batch, outputs).
 
     Raises:
-        ValueError: if fewer than two modalities are named, or a width is no positive
-            integer.
+        ValueError: if fewer than two modalities are named, a width is no positive
+            integer, or `pooling` is none of the three.
 
     Example:
 
@@ -97,6 +103,7 @@ class CMMSF(MultimodalModel):
         cascade: bool = True,
         recurrent: bool = True,
         convolution: bool = True,
+        pooling: Literal["average", "max", "both"] = "average",
         hidden_units: int | None = None,
         outputs: int = 1,
         activation: Any = None,
@@ -129,7 +136,7 @@ class CMMSF(MultimodalModel):
             dtype=dtype,
             name="encoder",
         )
-        pool = MaskedAveragePooling1D(dtype=dtype, name="pooling")
+        pools = [POOLINGS[name](dtype=dtype) for name in _pooling_names(pooling)]
         fusion = MaskGatedFusion(units, mask, gate, return_gates=True, dtype=dtype, name="fusion")
         hidden = keras.layers.Dense(
             hidden_units or units, activation="relu", dtype=dtype, name="hidden"
@@ -149,7 +156,7 @@ class CMMSF(MultimodalModel):
                 sequences[m] = resample[m](sequences[m], mask=visible[m])
                 visible[m] = ops.repeat(ops.any(visible[m], axis=1, keepdims=True), steps, axis=1)
         encoded = encode(sequences, masks=visible)
-        vectors = {m: pool(encoded[m], mask=visible[m]) for m in encoded}
+        vectors = {m: _pooled(pools, encoded[m], visible[m]) for m in encoded}
         there = {m: presence(visible[m]) for m in encoded}
         fused, gates = fusion(vectors, present=there)
         prediction = output_layer(drop(hidden(fused)))
@@ -174,9 +181,23 @@ class CMMSF(MultimodalModel):
             "cascade": cascade,
             "recurrent": recurrent,
             "convolution": convolution,
+            "pooling": pooling,
             "hidden_units": hidden_units,
             "outputs": outputs,
             "activation": keras.activations.serialize(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }
+
+
+def _pooling_names(pooling: str) -> list[str]:
+    names = {**{name: [name] for name in POOLINGS}, "both": list(POOLINGS)}
+    if pooling not in names:
+        raise ValueError(f"CMMSF knows the poolings {', '.join(names)}; received {pooling!r}")
+    return names[pooling]
+
+
+def _pooled(pools: list[Any], sequence: Tensor, mask: Tensor) -> Tensor:
+    """(batch, dim of all pools)."""
+    vectors = [pool(sequence, mask=mask) for pool in pools]
+    return vectors[0] if len(vectors) == 1 else ops.concatenate(vectors, axis=-1)

@@ -70,8 +70,8 @@ def test_what_a_missing_modality_holds_does_not_matter(missing):
     [
         {"steps": 5},
         {"mask": "soft", "gate": False},
-        {"mask": None, "cascade": False},
-        {"recurrent": False, "convolution": False},
+        {"mask": None, "cascade": False, "pooling": "max"},
+        {"recurrent": False, "convolution": False, "pooling": "both"},
         {"outputs": 6, "activation": "softmax"},
     ],
 )
