@@ -19,6 +19,7 @@ from keras_mer.layers import (
 from keras_mer.layers._masking import presence
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
+from keras_mer.models._per_modality import as_config, per_modality
 
 POOLINGS = {"average": MaskedAveragePooling1D, "max": MaskedMaxPooling1D}
 
@@ -39,7 +40,8 @@ class CMMSF(MultimodalModel):
         num_heads: heads of each cross-modal attention.
         kernel_size: steps that each convolution sees.
         dropout: rate of dropout in the encoder and before the output layer.
-        input_dropout: rate of dropout on the features themselves.
+        input_dropout: rate of dropout on the features themselves; one number, or one per
+            modality.
         modality_dropout: probability of hiding a whole modality while training; one
             number, or one per modality.
         steps: the length to which every modality is resampled, which keeps attention
@@ -95,7 +97,7 @@ class CMMSF(MultimodalModel):
         num_heads: int = 4,
         kernel_size: int = 3,
         dropout: float = 0.3,
-        input_dropout: float = 0.0,
+        input_dropout: float | Mapping[str, float] = 0.0,
         modality_dropout: float | Mapping[str, float] = 0.0,
         steps: int | None = None,
         mask: Literal["hard", "soft"] | None = "hard",
@@ -113,11 +115,12 @@ class CMMSF(MultimodalModel):
     ) -> None:
         features = dict(features or {"text": 768, "audio": 5, "video": 20})
         inputs, masks = sequence_inputs(features, "CMMSF")
+        rates = per_modality(input_dropout, inputs, "input_dropout", "CMMSF")
 
         # layers
         hide = ModalityDropout(modality_dropout, seed=seed, name="modality_dropout")
         drop_inputs = {
-            m: keras.layers.Dropout(input_dropout, seed=seed_of(seed, 1 + i), dtype=dtype)
+            m: keras.layers.Dropout(rates[m], seed=seed_of(seed, 1 + i), dtype=dtype)
             for i, m in enumerate(inputs)
         }
         extract = {
@@ -173,7 +176,7 @@ class CMMSF(MultimodalModel):
             "num_heads": num_heads,
             "kernel_size": kernel_size,
             "dropout": dropout,
-            "input_dropout": input_dropout,
+            "input_dropout": as_config(input_dropout),
             "modality_dropout": modality_dropout,
             "steps": steps,
             "mask": mask,

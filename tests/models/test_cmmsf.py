@@ -89,7 +89,8 @@ def test_every_form_trains_and_is_saved(arguments, tmp_path):
 
 
 def test_config_is_the_arguments_and_json():
-    model = small(dropout=0.2, modality_dropout={"text": 0.0, "audio": 0.5, "video": 0.1}, seed=3)
+    rates = {"text": 0.0, "audio": 0.5, "video": 0.1}
+    model = small(dropout=0.2, input_dropout=rates, modality_dropout=rates, seed=3)
     config = json.loads(json.dumps(model.get_config()))
     assert CMMSF.from_config(config).get_config() == model.get_config()
     assert config["features"] == WIDTHS
@@ -144,3 +145,15 @@ def test_mixed_precision_predicts_in_float32(policy):
 def test_names_features_that_make_no_model(features, message):
     with pytest.raises(ValueError, match=message):
         CMMSF(features)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"pooling": "mean"}, "knows the poolings average, max, both; received 'mean'"),
+        ({"input_dropout": {"text": 0.1}}, "needs input_dropout for .* none for audio, video"),
+    ],
+)
+def test_refuses_arguments_by_name(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        CMMSF(WIDTHS, **arguments)
