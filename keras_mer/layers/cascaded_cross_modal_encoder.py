@@ -8,7 +8,7 @@ from keras import ops
 from keras_mer._types import Config, Shape, Shapes, Tensor, Tensors
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._modalities import check_modalities, check_same_modalities, in_order
-from keras_mer.layers._weighted import WeightedLayer, built, seed_of
+from keras_mer.layers._weighted import WeightedLayer, built, fresh, seed_of
 from keras_mer.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_mer.layers.cross_modal_block import CrossModalBlock
 
@@ -37,6 +37,8 @@ class CascadedCrossModalEncoder(WeightedLayer):
         convolution: whether a convolution follows each look.
         epsilon: the epsilon of the layer normalisations.
         seed: seed of the dropouts.
+        look_initializer: initializer of the maps through which a modality adds what it
+            sees; see `CrossModalAttention`.
         **kwargs: initializers, regularizers and constraints of kernels and biases, named
             as in `keras.layers.Dense`, and the arguments of every Keras layer.
 
@@ -76,6 +78,7 @@ class CascadedCrossModalEncoder(WeightedLayer):
         convolution: bool = True,
         epsilon: float = 1e-5,
         seed: int | None = None,
+        look_initializer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -87,6 +90,7 @@ class CascadedCrossModalEncoder(WeightedLayer):
         self.convolution = convolution
         self.epsilon = epsilon
         self.seed = seed
+        self.look_initializer = keras.initializers.get(look_initializer)
 
     def build(self, inputs_shape: Shapes) -> None:
         """Builds one recurrent layer and one cascade per modality."""
@@ -124,6 +128,7 @@ class CascadedCrossModalEncoder(WeightedLayer):
             self.convolution,
             self.epsilon,
             seed_of(self.seed, place),
+            fresh(self.look_initializer),
             dtype=self.dtype_policy,
             name=f"block_{modality}_{look}",
             **self.weight_options(),
@@ -182,6 +187,7 @@ class CascadedCrossModalEncoder(WeightedLayer):
             "convolution": self.convolution,
             "epsilon": self.epsilon,
             "seed": self.seed,
+            "look_initializer": keras.saving.serialize_keras_object(self.look_initializer),
         }
 
 

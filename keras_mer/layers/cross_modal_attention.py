@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers._masking import presence, zero_masked
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, fresh
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -25,6 +25,8 @@ class CrossModalAttention(WeightedLayer):
         epsilon: the epsilon of the layer normalisation.
         use_bias: whether the maps have biases.
         seed: seed of the dropout.
+        look_initializer: initializer of the kernel of W_o; `None` for that of all kernels.
+            With `"zeros"` the layer begins as if nothing were seen.
         **kwargs: initializers, regularizers and constraints of kernels and biases, named
             as in `keras.layers.Dense`, and the arguments of every Keras layer.
 
@@ -57,6 +59,7 @@ class CrossModalAttention(WeightedLayer):
         epsilon: float = 1e-5,
         use_bias: bool = True,
         seed: int | None = None,
+        look_initializer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,6 +68,7 @@ class CrossModalAttention(WeightedLayer):
         self.epsilon = epsilon
         self.use_bias = use_bias
         self.seed = seed
+        self.look_initializer = keras.initializers.get(look_initializer)
 
     def build(self, query_shape: Shape, source_shape: Shape) -> None:
         """Builds the four maps for a query (batch, time, dim)."""
@@ -78,7 +82,10 @@ class CrossModalAttention(WeightedLayer):
         self.query_map = self.built_dense("query", dim, query_shape, **bias)
         self.key_map = self.built_dense("key", dim, source_shape, **bias)
         self.value_map = self.built_dense("value", dim, source_shape, **bias)
-        self.output_map = self.built_dense("output", dim, query_shape, **bias)
+        first = fresh(self.look_initializer or self.kernel_initializer)
+        self.output_map = self.built_dense(
+            "output", dim, query_shape, kernel_initializer=first, **bias
+        )
         self.drop = keras.layers.Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
         norm = keras.layers.LayerNormalization(epsilon=self.epsilon, dtype=self.dtype_policy)
         self.norm = built(norm, query_shape)
@@ -129,4 +136,5 @@ class CrossModalAttention(WeightedLayer):
             "epsilon": self.epsilon,
             "use_bias": self.use_bias,
             "seed": self.seed,
+            "look_initializer": keras.saving.serialize_keras_object(self.look_initializer),
         }

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._weighted import WeightedLayer, built, seed_of
+from keras_mer.layers._weighted import WeightedLayer, built, fresh, seed_of
 from keras_mer.layers.cross_modal_attention import CrossModalAttention
 from keras_mer.layers.masked_convolution_1d import MaskedConvolution1D
 
@@ -24,6 +24,8 @@ class CrossModalBlock(WeightedLayer):
         convolution: whether the convolution follows the attention.
         epsilon: the epsilon of the layer normalisations.
         seed: seed of the dropouts.
+        look_initializer: initializer of the map through which the attention is added; see
+            `CrossModalAttention`.
         **kwargs: initializers, regularizers and constraints of kernels and biases, named
             as in `keras.layers.Dense`, and the arguments of every Keras layer.
 
@@ -57,6 +59,7 @@ class CrossModalBlock(WeightedLayer):
         convolution: bool = True,
         epsilon: float = 1e-5,
         seed: int | None = None,
+        look_initializer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -66,13 +69,19 @@ class CrossModalBlock(WeightedLayer):
         self.convolution = convolution
         self.epsilon = epsilon
         self.seed = seed
+        self.look_initializer = keras.initializers.get(look_initializer)
 
     def build(self, query_shape: Shape, source_shape: Shape) -> None:
         """Builds the attention and the convolution for a query (batch, time, dim)."""
         options = {**self.weight_options(), "dtype": self.dtype_policy}
         self.attention = built(
             CrossModalAttention(
-                self.num_heads, self.dropout, self.epsilon, seed=self.seed, **options
+                self.num_heads,
+                self.dropout,
+                self.epsilon,
+                seed=self.seed,
+                look_initializer=fresh(self.look_initializer),
+                **options,
             ),
             query_shape,
             source_shape,
@@ -117,4 +126,5 @@ class CrossModalBlock(WeightedLayer):
             "convolution": self.convolution,
             "epsilon": self.epsilon,
             "seed": self.seed,
+            "look_initializer": keras.saving.serialize_keras_object(self.look_initializer),
         }

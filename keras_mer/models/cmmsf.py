@@ -52,6 +52,9 @@ class CMMSF(MultimodalModel):
         cascade: whether modalities are looked at one after another, or all at once.
         recurrent: whether the encoder begins with a BiLSTM.
         convolution: whether a convolution follows each look.
+        look_initializer: initializer of the maps through which a modality adds what it sees
+            of the others. With `"zeros"` each begins on its own, and takes from the others
+            only what training finds of use: where one of them is mostly noise, this matters.
         pooling: what is kept of the steps of each modality: their `"average"`, the `"max"`
             of each feature, or `"both"` side by side.
         hidden_units: width of the hidden layer before the output; `None` for `units`.
@@ -105,6 +108,7 @@ class CMMSF(MultimodalModel):
         cascade: bool = True,
         recurrent: bool = True,
         convolution: bool = True,
+        look_initializer: Any = None,
         pooling: Literal["average", "max", "both"] = "average",
         hidden_units: int | None = None,
         outputs: int = 1,
@@ -136,6 +140,7 @@ class CMMSF(MultimodalModel):
             recurrent,
             convolution,
             seed=seed_of(seed, 100),
+            look_initializer=look_initializer,
             dtype=dtype,
             name="encoder",
         )
@@ -184,6 +189,9 @@ class CMMSF(MultimodalModel):
             "cascade": cascade,
             "recurrent": recurrent,
             "convolution": convolution,
+            "look_initializer": keras.saving.serialize_keras_object(
+                keras.initializers.get(look_initializer)
+            ),
             "pooling": pooling,
             "hidden_units": hidden_units,
             "outputs": outputs,

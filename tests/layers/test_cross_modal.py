@@ -80,6 +80,16 @@ def test_attention_to_a_missing_source_keeps_the_query():
     np.testing.assert_allclose(output[2, :3], expected[:3], atol=1e-5)
 
 
+def test_a_look_initialized_with_zeros_begins_without_what_it_sees():
+    layer = CrossModalAttention(num_heads=2, look_initializer="zeros")
+    other = {**TWO, "source": sequence(7, 3)}
+    np.testing.assert_array_equal(call(layer, TWO), call(layer, other))
+    encoder = CascadedCrossModalEncoder(num_heads=2, look_initializer="zeros")
+    begun = call(encoder, MANY)["text"]
+    inputs = {**MANY["inputs"], "audio": sequence(8, 4), "video": sequence(3, 4)}
+    np.testing.assert_array_equal(call(encoder, {**MANY, "inputs": inputs})["text"], begun)
+
+
 def test_attention_sees_only_the_real_steps():
     layer = CrossModalAttention(num_heads=2)
     short = {"query": TWO["query"][:1], "source": TWO["source"][:1, :2]}

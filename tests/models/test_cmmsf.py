@@ -72,6 +72,7 @@ def test_what_a_missing_modality_holds_does_not_matter(missing):
         {"mask": "soft", "gate": False},
         {"mask": None, "cascade": False, "pooling": "max"},
         {"recurrent": False, "convolution": False, "pooling": "both"},
+        {"look_initializer": "zeros"},
         {"outputs": 6, "activation": "softmax"},
     ],
 )
