@@ -47,3 +47,8 @@ def union(masks: Iterable[Tensor | None]) -> Tensor | None:
     if any(mask is None for mask in masks):
         return None
     return ops.any(ops.stack(masks), axis=0)
+
+
+def with_one(x: Tensor, present: Tensor | None) -> Tensor:
+    """[1; x] along the features, the `x` (..., dim) of it zero where `present` (...) is False."""
+    return ops.concatenate([ops.ones_like(x[..., :1]), zero_masked(x, present)], axis=-1)

@@ -3,9 +3,9 @@
 from typing import Any, Literal
 
 import keras
-from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._attention import multi_head, visible_steps
 from keras_mer.layers._masking import presence, zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built
 
@@ -113,29 +113,17 @@ class CrossModalAttention(WeightedLayer):
         query, source = zero_masked(query, query_mask), zero_masked(source, source_mask)
         visible = there = None
         if source_mask is not None:
-            there = presence(source_mask)[:, None]
             # A row without a real step looks everywhere, finitely, and is dropped below.
-            visible = ops.logical_or(source_mask, ops.logical_not(there))[:, None, None, :]
+            visible, there = visible_steps(source_mask), presence(source_mask)[:, None]
         asked = self.query_map(query)
         if self.missing_source == "even":
             # A query of zeros scores every step alike, in any precision.
             asked, there = zero_masked(asked, there), None
-        seen = ops.dot_product_attention(
-            self._heads(asked),
-            self._heads(self.key_map(source)),
-            self._heads(self.value_map(source)),
-            mask=visible,
+        seen = multi_head(
+            asked, self.key_map(source), self.value_map(source), self.num_heads, visible
         )
-        seen = ops.cast(ops.reshape(seen, ops.shape(query)), self.compute_dtype)
         seen = self.output_map(seen)
         return self.norm(query + self.drop(zero_masked(seen, there), training=training))
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """(batch, time, dim) to (batch, time, heads, dim / heads)."""
-        batch, time, dim = ops.shape(x)
-        if self.compute_dtype == "float16":
-            x = ops.cast(x, "float32")  # JAX has no attention in float16 on a CPU
-        return ops.reshape(x, (batch, time, self.num_heads, dim // self.num_heads))
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
         """The shape of the query."""
