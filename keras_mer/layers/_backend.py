@@ -205,15 +205,25 @@ def associative_scan(combine: Callable[[States, States], States], elements: Stat
     """`keras.ops.associative_scan` along the first axis, wherever and however long.
 
     Keras's own, on PyTorch, makes its buffers on the default device, and on TensorFlow
-    unrolls 48 levels of branches where the length is unknown.
+    unrolls 48 levels of branches where the length is unknown, and forgets the shapes
+    where it is known.
     """
     backend = keras.backend.backend()
     if backend == "torch":
         with elements[0].device:
             return ops.associative_scan(combine, elements)
-    if backend == "tensorflow" and elements[0].shape[0] is None:
+    if backend != "tensorflow":
+        return ops.associative_scan(combine, elements)
+    if elements[0].shape[0] is None:
         return _tensorflow_associative_scan(combine, elements)
-    return ops.associative_scan(combine, elements)
+    scanned = ops.associative_scan(combine, elements)
+    return tuple(_with_shape_of(e, s) for e, s in zip(elements, scanned, strict=True))
+
+
+def _with_shape_of(known: Tensor, x: Tensor) -> Tensor:
+    import tensorflow as tf
+
+    return tf.ensure_shape(x, known.shape)
 
 
 def _tensorflow_associative_scan(
