@@ -352,25 +352,38 @@ def norm(layer, name: str) -> Fill:
 
 
 def lstm(layer, name: str) -> Fill:
-    """An `LSTM` or its cell from `name.w_ih`, `.w_hh`, `.b_ih`, `.b_hh`; gates i, f, g, o."""
-    cell = getattr(layer, "cell", layer)
+    """An `LSTM`, its cell, or its three weights, from `name.w_ih`, `.w_hh`, `.b_ih`, `.b_hh`.
+
+    Gates i, f, g, o.
+    """
+    kernel, recurrent_kernel, bias = _recurrent_weights(layer)
     return [
-        (cell.kernel, lambda w: ops.transpose(w[f"{name}.w_ih"])),
-        (cell.recurrent_kernel, lambda w: ops.transpose(w[f"{name}.w_hh"])),
-        (cell.bias, lambda w: w[f"{name}.b_ih"] + w[f"{name}.b_hh"]),
+        (kernel, lambda w: ops.transpose(w[f"{name}.w_ih"])),
+        (recurrent_kernel, lambda w: ops.transpose(w[f"{name}.w_hh"])),
+        (bias, lambda w: w[f"{name}.b_ih"] + w[f"{name}.b_hh"]),
     ]
 
 
 def gru(layer, name: str) -> Fill:
-    """A `GRU(reset_after=True)` or its cell from the same four; gates r, z, n."""
-    cell = getattr(layer, "cell", layer)
+    """A `GRU(reset_after=True)`, its cell, or its three weights, from the same four.
+
+    Gates r, z, n.
+    """
+    kernel, recurrent_kernel, bias = _recurrent_weights(layer)
 
     def keras_order(rows):
         reset, update, new = ops.split(rows, 3, axis=0)
         return ops.concatenate([update, reset, new], axis=0)
 
     return [
-        (cell.kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_ih"]))),
-        (cell.recurrent_kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_hh"]))),
-        (cell.bias, lambda w: ops.stack([keras_order(w[f"{name}.b_{side}h"]) for side in "ih"])),
+        (kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_ih"]))),
+        (recurrent_kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_hh"]))),
+        (bias, lambda w: ops.stack([keras_order(w[f"{name}.b_{side}h"]) for side in "ih"])),
     ]
+
+
+def _recurrent_weights(layer):
+    if isinstance(layer, (list, tuple)):
+        return layer
+    cell = getattr(layer, "cell", layer)
+    return cell.kernel, cell.recurrent_kernel, cell.bias

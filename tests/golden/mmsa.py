@@ -29,7 +29,7 @@ def with_vectors(model):
 
 def encoders(model):
     text = model.encode["text"]
-    yield from lstm(text.reader, "text.lstm.l0")
+    yield from lstm(text.reader.forward_weights, "text.lstm.l0")
     yield from dense(text.linear, "text.lin")
     for m in ("audio", "video"):
         yield from norm(model.encode[m].norm, f"{m}.bn")
@@ -94,7 +94,11 @@ def ef_lstm(case):
     )
     fill = [
         *norm(model.fusion.norm, "bn"),
-        *(p for i, reader in enumerate(model.readers) for p in lstm(reader, f"lstm.l{i}")),
+        *(
+            p
+            for i, reader in enumerate(model.readers)
+            for p in lstm(reader.forward_weights, f"lstm.l{i}")
+        ),
         *dense(model.hidden_layer, "lin"),
         *dense(model.output_layer, "out"),
     ]

@@ -151,15 +151,6 @@ def audio_and_video(case):
     return results(case, forward, [*fill, *attention_weights(layer)])
 
 
-def direction(weights, name, layout):
-    """The weights of one direction of a recurrent layer, through the layout of Keras's own."""
-
-    class Cell:
-        kernel, recurrent_kernel, bias = weights
-
-    return layout(Cell, name)
-
-
 @component("msrg_branch")
 def branch(case):
     size = case.config
@@ -178,14 +169,14 @@ def branch(case):
     fill = []
     for m in MODALITIES:
         for i, layer in enumerate(model.encoders[m][:-1]):
-            fill += direction(layer.forward_weights, f"{m}.gru.l{i}", gru)
+            fill += gru(layer.forward_weights, f"{m}.gru.l{i}")
         last = model.encoders[m][-1]
-        fill += direction(last.forward_weights, f"{m}.bigru.l0.fwd", gru)
-        fill += direction(last.backward_weights, f"{m}.bigru.l0.bwd", gru)
+        fill += gru(last.forward_weights, f"{m}.bigru.l0.fwd")
+        fill += gru(last.backward_weights, f"{m}.bigru.l0.bwd")
     fill += pooling_weights(model.pooling, "amlp.")
     fill += attention_weights(model.attention, "jcaf.")
-    fill += direction(model.memory.forward_weights, "bilstm.l0.fwd", lstm)
-    fill += direction(model.memory.backward_weights, "bilstm.l0.bwd", lstm)
+    fill += lstm(model.memory.forward_weights, "bilstm.l0.fwd")
+    fill += lstm(model.memory.backward_weights, "bilstm.l0.bwd")
     fill += gating(model.gating.cells["forward"], "rgn_fwd.")
     fill += gating(model.gating.cells["backward"], "rgn_bwd.")
     fill += dense(model.hidden, "head_1") + dense(model.output_layer.maps["steps"], "head_2")
