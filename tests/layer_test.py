@@ -191,6 +191,29 @@ def check_save(model: keras.Model, inputs: Inputs, folder: str | None = None) ->
             np.testing.assert_array_equal(to_numpy(mine), to_numpy(theirs))
 
 
+def check_drop_in(model: keras.Model, inputs: Inputs, labels: np.ndarray) -> None:
+    """A user's model with the layer in it: a compiled step of `fit`, then both ways of saving."""
+    before = [to_numpy(w).copy() for w in model.trainable_weights]
+    # Compiling on torch takes a C++ compiler, and is up to the user.
+    compiled = keras.backend.backend() != "torch"
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=compiled)
+    model.fit(flat_arrays(inputs), labels, batch_size=len(labels), verbose=0)
+    after = [to_numpy(w) for w in model.trainable_weights]
+    check_finite(after)
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+    check_save(model, inputs)
+
+
+def set_weights(model: keras.Model, seed: int = 1) -> None:
+    """The same trainable weights on every backend."""
+    rng = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        value = 0.3 * rng.normal(size=weight.shape)
+        if weight.name in ("gamma", "temperature"):
+            value = 1 + 0.3 * np.tanh(value)
+        weight.assign(value.astype("float32"))
+
+
 def check_masked_steps(
     make: Callable[..., Any],
     inputs: Inputs,
