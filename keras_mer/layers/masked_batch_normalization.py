@@ -81,7 +81,8 @@ class MaskedBatchNormalization(keras.layers.Layer):
         if mask is not None:
             real = ops.logical_and(real, _to_rank(mask, len(x.shape)))
         x = ops.where(real, x, 0.0)
-        mean, variance = ops.convert_to_tensor(self.moving_mean), self.moving_variance
+        mean = ops.convert_to_tensor(self.moving_mean)
+        variance = ops.convert_to_tensor(self.moving_variance)
         if training and self.trainable:
             mean, variance = self._learn(x, ops.cast(real, "float32"))
         scale = ops.rsqrt(variance + self.epsilon) * ops.cast(self.gamma, "float32")
@@ -96,8 +97,9 @@ class MaskedBatchNormalization(keras.layers.Layer):
         mean = self._collect(x) / some
         variance = self._collect(weight * ops.square(x - self._spread(mean, x))) / some
         for running, found in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moved = running * self.momentum + ops.stop_gradient(found) * (1 - self.momentum)
-            running.assign(ops.where(count > 0, moved, running))
+            kept = ops.convert_to_tensor(running)
+            moved = kept * self.momentum + ops.stop_gradient(found) * (1 - self.momentum)
+            running.assign(ops.where(count > 0, moved, kept))
         return mean, variance
 
     def _places(self, x: Tensor) -> Tensor:

@@ -109,12 +109,13 @@ def test_one_step_is_enough(models, name):
     assert np.isfinite(predict(models[name], inputs)).all()
 
 
-# The first three losses of plain gradient descent from the weights of `fill`.
+# The first three losses from the weights of `fill`. MulT's output sums 24 normalised features
+# by weights of 0.3, hence the height of its first.
 LOSSES = {
-    "TFN": [],
-    "LMF": [],
-    "EFLSTM": [],
-    "MulT": [],
+    "TFN": [0.801377, 0.652806, 0.547962],
+    "LMF": [0.310751, 0.309762, 0.308836],
+    "EFLSTM": [0.302830, 0.293511, 0.285044],
+    "MulT": [4.307289, 3.125885, 1.231185],
 }
 
 
@@ -124,16 +125,14 @@ def test_trains_alike_on_every_backend(name):
     model = fill(MAKERS[name]())
     inputs, labels = task()
     before = {w.path: to_numpy(w) for w in model.trainable_weights}
-    model.compile(keras.optimizers.SGD(0.05), "mse")
+    model.compile(keras.optimizers.Adam(0.005), "mse")
     options = {"batch_size": ROWS, "shuffle": False, "verbose": 0}
-    losses = model.fit(inputs, labels, epochs=3, **options).history["loss"]
-    np.testing.assert_allclose(losses, LOSSES[name], rtol=1e-4)
+    losses = model.fit(inputs, labels, epochs=70, **options).history["loss"]
+    np.testing.assert_allclose(losses[:3], LOSSES[name], rtol=1e-4)
+    assert losses[-1] < 0.25 * losses[0]
     still = {w.path for w in model.trainable_weights if (to_numpy(w) == before[w.path]).all()}
     # A bias of keys moves no softmax.
     assert {path for path in still if not ("key_" in path and path.endswith("bias"))} == set()
-    model.optimizer.learning_rate = 0.1
-    first, *_, last = model.fit(inputs, labels, epochs=60, **options).history["loss"]
-    assert last < 0.5 * first
 
 
 @each_model
