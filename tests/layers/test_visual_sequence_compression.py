@@ -1,6 +1,7 @@
+import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import VisualSequenceCompression
 
@@ -62,6 +63,22 @@ def test_equal_tokens_and_all_tokens():
     assert (output == 0).all()
     everything = call(VisualSequenceCompression(12, sort_indices=True), INPUTS)
     np.testing.assert_allclose(everything, TOKENS, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
+@pytest.mark.parametrize("weight_by_score", [True, False])
+def test_replaces_a_concatenation_and_trains_its_guide_if_weighted(weight_by_score):
+    """Patches chosen by a caption, where a model joined them all with it."""
+    patches = keras.Input((12, 5), name="patches")
+    caption = keras.Input((3,), name="caption")
+    asked = keras.layers.Dense(5, name="asked")(caption)
+    kept = VisualSequenceCompression(4, weight_by_score=weight_by_score)(patches, asked)
+    model = keras.Model([patches, caption], keras.layers.Dense(1)(keras.layers.Flatten()(kept)))
+    before = to_numpy(model.get_layer("asked").kernel).copy()
+    captions = RNG.normal(size=(2, 3)).astype("float32")
+    check_drop_in(model, {"patches": TOKENS, "caption": captions}, np.ones((2, 1), "float32"))
+    moved = abs(to_numpy(model.get_layer("asked").kernel) - before).max()
+    assert (moved > 1e-5) == weight_by_score
 
 
 @pytest.mark.parametrize(
