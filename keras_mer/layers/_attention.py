@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_mer._types import Tensor
 from keras_mer.layers._masking import presence
+from keras_mer.layers._vectors import softmax
 
 
 def multi_head(
@@ -41,7 +42,7 @@ def multi_head(
         scores = ops.cast(scores, "float32")
         if visible is not None:
             scores = ops.where(visible, scores, -1e9)
-        weights = drop(ops.cast(ops.softmax(scores), v.dtype))
+        weights = drop(ops.cast(softmax(scores), v.dtype))
         seen = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
     return ops.cast(ops.reshape(seen, ops.shape(query)), query.dtype)
 

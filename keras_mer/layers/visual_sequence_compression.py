@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._vectors import unit_length
+from keras_mer.layers._vectors import softmax, unit_length
 
 MERGES = ("sum", "last_write")
 
@@ -112,7 +112,7 @@ class VisualSequenceCompression(keras.layers.Layer):
         # Cosines in half precision would tie, and the choice would hang on rounding.
         units = unit_length(tokens)
         similarity = self._similarity(tokens, units, guide)
-        scores = ops.softmax(similarity, axis=-1)
+        scores = softmax(similarity)
         # A stable sort: of equal tokens the earlier is kept, on every backend.
         order = ops.argsort(-similarity, axis=-1)
         index, rest = order[:, : self.keep], ops.sort(order[:, self.keep :], axis=-1)
@@ -124,7 +124,7 @@ class VisualSequenceCompression(keras.layers.Layer):
             near = cosines > self.threshold
             merged = ops.sum(ops.cast(near, "int32"), axis=1)
             if self.compress:
-                shares = ops.cast(ops.softmax(cosines, axis=-1), kept.dtype)
+                shares = ops.cast(softmax(cosines), kept.dtype)
                 kept = self._merged(kept, _take(tokens, rest), shares, near)
         if self.weight_by_score:
             count = ops.cast(ops.shape(scores)[1], "float32")

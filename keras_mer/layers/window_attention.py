@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._vectors import unit_length
+from keras_mer.layers._vectors import softmax, unit_length
 from keras_mer.layers._weighted import WeightedLayer
 from keras_mer.layers._windows import log_coordinates, relative_index
 
@@ -103,7 +103,7 @@ class WindowAttention(WeightedLayer):
         scores = ops.matmul(query, ops.swapaxes(key, -1, -2)) + self._positions()
         if blocked is not None:
             scores = scores + BLOCKED * ops.expand_dims(ops.cast(blocked, scores.dtype), 1)
-        seen = ops.matmul(ops.softmax(scores, axis=-1), qkv[2])
+        seen = ops.matmul(softmax(scores), qkv[2])
         seen = ops.reshape(ops.swapaxes(seen, 2, 3), (-1, count, tokens, dim))
         return self.output_map(seen)
 

@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_test import call, check_config, run_layer_test
+from layer_test import call, check_config, check_drop_in, check_save, run_layer_test
 
 from keras_mer.layers import EmotionAlignment, EmotionMatching, HardNegatives, ProjectionHead
 
@@ -94,6 +94,16 @@ def test_matching_contract():
         layer({"audio": FIRST})
 
 
+def test_matching_replaces_a_concatenation():
+    """Whether image and sound belong together, each asked by itself."""
+    image, sound = keras.Input((6,), name="image"), keras.Input((3,), name="sound")
+    logits = EmotionMatching()({"image": image, "sound": sound})
+    verdict = keras.layers.Average()(list(logits.values()))
+    model = keras.Model([image, sound], verdict)
+    inputs = {"image": FIRST, "sound": SECOND[:, :3]}
+    check_drop_in(model, inputs, np.eye(2, dtype="float32")[[0, 1, 1, 0]])
+
+
 def test_a_contrastive_model_of_the_users_own():
     """Two encoders and their similarity, trained under plain `fit`."""
     from keras_mer.losses import LabelAlignmentLoss
@@ -104,3 +114,4 @@ def test_a_contrastive_model_of_the_users_own():
     model.compile(keras.optimizers.Adam(0.01), LabelAlignmentLoss())
     history = model.fit([FIRST, SECOND], LABELS, epochs=10, verbose=0).history["loss"]
     assert history[-1] < history[0]
+    check_save(model, {"image": FIRST, "sound": SECOND})

@@ -1,6 +1,7 @@
+import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import MultilayerPerceptron, ProjectionHead
 
@@ -37,6 +38,14 @@ def test_perceptron_normalises_before_it_activates():
 def kernel_of(layer):
     layer.build(X.shape)
     return layer.hidden[0].kernel
+
+
+def test_heads_replace_a_concatenation():
+    """Two modalities meet in one width, so that they can be added."""
+    image, sound = keras.Input((6,), name="image"), keras.Input((3,), name="sound")
+    joined = keras.layers.Add()([ProjectionHead(4)(image), ProjectionHead(4)(sound)])
+    model = keras.Model([image, sound], MultilayerPerceptron([3], 1)(joined))
+    check_drop_in(model, {"image": X, "sound": X[:, :3]}, np.ones((4, 1), "float32"))
 
 
 def test_refuses_a_perceptron_without_layers():

@@ -1,6 +1,14 @@
+import keras
 import numpy as np
 import pytest
-from layer_test import call, check_build_alone, check_config, run_layer_test, to_numpy
+from layer_test import (
+    call,
+    check_build_alone,
+    check_config,
+    check_drop_in,
+    run_layer_test,
+    to_numpy,
+)
 
 from keras_mer.layers import (
     PatchEmbedding,
@@ -59,6 +67,15 @@ def test_parts_are_made_again_from_their_config(layer, inputs, weights):
     made = layer(**options.get(layer, {}))
     check_config(made)
     check_build_alone(lambda: layer.from_config(made.get_config()), inputs, weights)
+
+
+def test_replaces_a_concatenation():
+    """A frame read in the light of a caption, where a model joined the vectors of both."""
+    frame, caption = keras.Input((24, 24, 3), name="frame"), keras.Input((4,), name="caption")
+    read = trunk(depths=[1, 1])(frame, caption)
+    model = keras.Model([frame, caption], keras.layers.Dense(1)(read))
+    inputs = {"frame": VIDEO["images"][:, 0], "caption": VIDEO["guide"]}
+    check_drop_in(model, inputs, np.ones((3, 1), "float32"))
 
 
 def test_windows_come_back_in_place():

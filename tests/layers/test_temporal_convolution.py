@@ -1,6 +1,7 @@
+import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import TemporalConvolution
 
@@ -55,6 +56,14 @@ def test_the_length_of_a_kernel_begins_as_that_of_its_direction():
     for convolution in layer.convolutions[0]:
         norms = np.sqrt((to_numpy(convolution.direction) ** 2).sum(axis=(0, 1)))
         np.testing.assert_allclose(to_numpy(convolution.length), norms, rtol=1e-5)
+
+
+def test_replaces_a_concatenation_of_steps():
+    steps = keras.Input((6, 3), name="steps")
+    present = keras.Input((6,), dtype="bool", name="present")
+    read = TemporalConvolution([4], 2)(steps, mask=present)
+    model = keras.Model([steps, present], keras.layers.Dense(1)(read))
+    check_drop_in(model, {"steps": SEQUENCE, "present": MASK}, np.ones((4, 1), "float32"))
 
 
 def test_refuses_no_blocks():

@@ -65,6 +65,16 @@ def test_equal_tokens_and_all_tokens():
     np.testing.assert_allclose(everything, TOKENS, atol=1e-6)
 
 
+def test_one_token_of_one_and_of_many():
+    layer = VisualSequenceCompression(1, threshold=-1.0)
+    np.testing.assert_allclose(call(layer, {"tokens": TOKENS[:, :1]}), TOKENS[:, :1], atol=1e-6)
+    output = call(layer, INPUTS)
+    assert output.shape == (2, 1, 5)
+    best = call(VisualSequenceCompression(1, compress=False), INPUTS)
+    rest = TOKENS.sum(axis=1, keepdims=True) - best
+    np.testing.assert_allclose(output, 0.9 * best + 0.1 * rest, atol=1e-5)
+
+
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")
 @pytest.mark.parametrize("weight_by_score", [True, False])
 def test_replaces_a_concatenation_and_trains_its_guide_if_weighted(weight_by_score):
