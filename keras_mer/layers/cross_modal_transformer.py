@@ -244,6 +244,7 @@ def _lengths(x: Tensor, mask: Tensor | None) -> Tensor:
 def _positions(time: Any, dim: int) -> Tensor:
     """(time, dim): sines, then cosines, of the positions from 1, their periods rising."""
     half = dim // 2
-    rates = np.exp(np.arange(half) * -(math.log(10000) / max(half - 1, 1))).astype("float32")
+    rates = np.exp(np.arange(half) * -(math.log(10000) / max(half - 1, 1)))
+    rates = ops.convert_to_tensor(rates, dtype="float32")
     angles = (1 + ops.arange(time, dtype="float32"))[:, None] * rates[None]
     return ops.concatenate([ops.sin(angles), ops.cos(angles)] + [angles[:, :1] * 0] * (dim % 2), -1)

@@ -121,6 +121,11 @@ class MaskedBatchNormalization(keras.layers.Layer):
             return statistic
         return ops.expand_dims(ops.take(statistic, self._places(x), axis=0), -1)
 
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor | None:
+        """Passes a mask of steps on; a mask of single entries means nothing to other layers."""
+        steps = mask is not None and len(mask.shape) < len(inputs.shape)
+        return mask if steps else None
+
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the inputs."""
         return tuple(input_shape)

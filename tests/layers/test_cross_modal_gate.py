@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import CrossModalGate
 from keras_mer.losses import MultiKernelMMD
@@ -78,6 +78,10 @@ def test_names_what_it_cannot_join(inputs, message):
 
 def test_replaces_a_concatenation():
     image, sound = keras.Input((8,), name="image"), keras.Input((5,), name="sound")
-    joined = CrossModalGate(4, discrepancy_weight=0.0)({"image": image, "sound": sound})
-    model = keras.Model([image, sound], keras.layers.Dense(1)(joined))
-    assert model.predict([np.ones((1, 8)), np.ones((1, 5))], verbose=0).shape == (1, 1)
+    codes = {"image": keras.layers.Dense(4)(image), "sound": keras.layers.Dense(4)(sound)}
+    model = keras.Model([image, sound], keras.layers.Dense(1)(CrossModalGate(3)(codes)))
+    inputs = {
+        name: RNG.normal(size=(4, width)).astype("float32")
+        for name, width in (("image", 8), ("sound", 5))
+    }
+    check_drop_in(model, inputs, np.ones((4, 1), "float32"))

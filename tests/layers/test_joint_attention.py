@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import AdaptiveMultimodalLinearPooling, JointCrossAttentionFusion
 
@@ -84,7 +84,11 @@ def test_pooling_replaces_a_concatenation():
     image, sound = keras.Input((8,), name="image"), keras.Input((5,), name="sound")
     joint = AdaptiveMultimodalLinearPooling(4)({"image": image, "sound": sound})
     model = keras.Model([image, sound], keras.layers.Dense(1)(joint))
-    assert model.predict([np.ones((1, 8)), np.ones((1, 5))], verbose=0).shape == (1, 1)
+    inputs = {
+        name: RNG.normal(size=(4, width)).astype("float32")
+        for name, width in (("image", 8), ("sound", 5))
+    }
+    check_drop_in(model, inputs, np.ones((4, 1), "float32"))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,11 @@ def test_attention_in_front_of_a_concatenation():
     fused = JointCrossAttentionFusion(3)({"image": image, "sound": sound})
     joined = keras.layers.Concatenate()([fused["image"], fused["sound"]])
     model = keras.Model([image, sound], keras.layers.Dense(1)(joined))
-    assert model.predict([np.ones((1, 4, 8)), np.ones((1, 4, 5))], verbose=0).shape == (1, 4, 1)
+    inputs = {
+        name: RNG.normal(size=(3, 4, width)).astype("float32")
+        for name, width in (("image", 8), ("sound", 5))
+    }
+    check_drop_in(model, inputs, np.ones((3, 4, 1), "float32"))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
+import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import LevelInteraction
 
@@ -29,6 +30,14 @@ def test_one_level_is_a_dense_layer():
     logits = LEVELS["steps"] @ to_numpy(layer.maps["steps"].kernel)
     np.testing.assert_allclose(output, 1 / (1 + np.exp(-logits)), atol=1e-6)
     assert len(layer.weights) == 2
+
+
+def test_replaces_a_concatenation():
+    sizes = {"steps": 6, "utterance": 3}
+    inputs = {level: keras.Input((size,), name=level) for level, size in sizes.items()}
+    check_drop_in(
+        keras.Model(inputs, LevelInteraction(1)(inputs)), LEVELS, np.ones((4, 1), "float32")
+    )
 
 
 def test_names_a_level_it_was_not_built_for():

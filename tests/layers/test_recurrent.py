@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import BidirectionalGRU, BidirectionalLSTM, MaskedGRU
 
@@ -95,6 +95,15 @@ def test_padding_changes_nothing(kind):
     mask = np.pad(MASK, ((0, 0), (0, 6)))
     longer = call(layer, {"sequence": padded, "mask": mask})
     np.testing.assert_allclose(longer[:, :7], call(layer, INPUTS), atol=1e-6)
+
+
+def test_replaces_a_stock_layer():
+    text, sound = keras.Input((None, 5), name="text"), keras.Input((None, 5), name="sound")
+    read = keras.layers.Concatenate()([MaskedGRU(3)(text), BidirectionalGRU(2)(sound)])
+    read = BidirectionalLSTM(2, return_sequences=False)(read)
+    model = keras.Model([text, sound], keras.layers.Dense(1)(read))
+    inputs = {"text": SEQUENCE, "sound": SEQUENCE[::-1].copy()}
+    check_drop_in(model, inputs, np.ones((4, 1), "float32"))
 
 
 @pytest.mark.slow

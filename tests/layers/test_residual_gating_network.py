@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 import pytest
-from layer_test import call, run_layer_test, to_numpy
+from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
 from keras_mer.layers import ResidualGatingCell, ResidualGatingNetwork
 
@@ -133,13 +133,21 @@ def test_batches_of_different_lengths():
     np.testing.assert_allclose(predicted, np.concatenate(expected), rtol=1e-5, atol=1e-5)
 
 
-def test_replaces_a_recurrent_layer_of_a_saved_model(tmp_path):
-    x = keras.Input((None, 5))
-    model = keras.Model(x, keras.layers.Dense(1)(keras.layers.RNN(ResidualGatingCell(4))(x)))
-    model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
-    expected = model.predict(SEQUENCE, verbose=0)
-    np.testing.assert_allclose(again.predict(SEQUENCE, verbose=0), expected, atol=1e-6)
+@pytest.mark.parametrize("steps", [None, STEPS])
+def test_reads_two_modalities_in_place_of_another_recurrent_layer(steps):
+    """The length may be open or fixed, which TensorFlow scans in different ways."""
+    image, sound = keras.Input((steps, 5), name="image"), keras.Input((steps, 5), name="sound")
+    joined = keras.layers.Concatenate()([image, sound])
+    model = keras.Model([image, sound], keras.layers.Dense(1)(ResidualGatingNetwork(4)(joined)))
+    inputs = {"image": SEQUENCE, "sound": SEQUENCE[::-1].copy()}
+    check_drop_in(model, inputs, np.ones((4, 1), "float32"))
+
+
+def test_the_cell_replaces_that_of_a_recurrent_layer():
+    x = keras.Input((None, 5), name="x")
+    read = keras.layers.RNN(ResidualGatingCell(4))(x)
+    model = keras.Model({"x": x}, keras.layers.Dense(1)(read))
+    check_drop_in(model, {"x": SEQUENCE}, np.ones((4, 1), "float32"))
 
 
 @pytest.mark.parametrize(

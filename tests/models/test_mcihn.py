@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_test import to_numpy
+from layer_test import set_weights, to_numpy
 
 from keras_mer.models import MCIHN
 
@@ -28,6 +28,20 @@ def inputs(rows=6):
         arrays[m] = RNG.normal(size=(rows, TIMES[m], width)).astype("float32")
         arrays[f"{m}_mask"] = np.arange(TIMES[m]) < lengths
     return arrays
+
+
+def task(rng, rows):
+    """Clips of all lengths, some without video, and a score that text and audio tell."""
+    scores = rng.uniform(-1, 1, size=(rows, 1)).astype("float32")
+    arrays = {}
+    for m, width in WIDTHS.items():
+        lengths = rng.integers(1, TIMES[m] + 1, size=(rows, 1))
+        arrays[m] = rng.normal(size=(rows, TIMES[m], width)).astype("float32")
+        arrays[f"{m}_mask"] = np.arange(TIMES[m]) < lengths
+    arrays["video_mask"][::3] = False
+    arrays["text"][..., 0] += 2 * scores
+    arrays["audio"][..., 0] -= 2 * scores
+    return arrays, scores
 
 
 def predict(model, arrays):
@@ -116,6 +130,37 @@ def test_every_objective_moves_the_weights_it_should_and_no_others(weights, loss
     assert moved(model, inputs()) == expected
 
 
+# The first three losses, all objectives included, from the weights of `set_weights`.
+LOSSES = {
+    "reversal": [6.268000, 5.843828, 5.438722],
+    "non_saturating": [7.045647, 6.625572, 6.225667],
+}
+
+
+@pytest.mark.parametrize("generator", LOSSES)
+def test_trains_alike_on_every_backend(generator, monkeypatch):
+    """With one draw from the Gaussian for all, since every backend draws its own."""
+    rng = np.random.default_rng(2)
+    arrays, scores = task(rng, rows=8)
+    drawn = rng.normal(size=(8, SMALL["latent_dim"])).astype("float32")
+    monkeypatch.setattr(keras.random, "normal", lambda *_, **__: ops.convert_to_tensor(drawn))
+    model = small(generator=generator, generator_weight=0.5)
+    set_weights(model)
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    options = {"batch_size": 8, "shuffle": False, "verbose": 0}
+    losses = model.fit(arrays, scores, epochs=3, **options).history["loss"]
+    np.testing.assert_allclose(losses, LOSSES[generator], rtol=1e-4)
+
+
+def test_learns_a_task_of_two_modalities_with_all_objectives():
+    arrays, scores = task(np.random.default_rng(3), rows=48)
+    model = small()
+    set_weights(model)
+    model.compile(keras.optimizers.Adam(0.01), "mae")
+    model.fit(arrays, scores, batch_size=48, epochs=80, verbose=0)
+    assert model.evaluate(arrays, scores, verbose=0) < 0.25 * abs(scores).mean()
+
+
 def test_evaluation_reports_the_loss_of_the_task_alone():
     model, arrays, scores = small(), inputs(), np.arange(6.0)[:, None]
     model.compile("adam", "mae")
@@ -128,6 +173,7 @@ def test_evaluation_reports_the_loss_of_the_task_alone():
     [
         {"gate": False},
         {"dtype": "mixed_float16"},
+        {"dtype": "mixed_bfloat16"},
         {**OFF, "outputs": 3, "activation": "softmax"},
     ],
 )
@@ -141,6 +187,23 @@ def test_every_form_trains_and_is_saved(arguments, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(predict(again, arrays), prediction, atol=1e-6)
+    model.save_weights(tmp_path / "model.weights.h5")
+    fresh = MCIHN.from_config(model.get_config())
+    fresh.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_allclose(predict(fresh, arrays), prediction, atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", [*WIDTHS, "text video"])
+def test_what_a_missing_modality_holds_does_not_matter(missing):
+    model, arrays = small(), inputs(rows=1)
+    before = predict(model, arrays)
+    for m in missing.split():
+        arrays[f"{m}_mask"][:] = False
+    expected = predict(model, arrays)
+    assert abs(expected - before).max() > 1e-5
+    for m in missing.split():
+        arrays[m][:] = np.nan
+    np.testing.assert_allclose(predict(model, arrays), expected, atol=1e-6)
 
 
 def test_config_new_head_and_order_of_the_modalities():

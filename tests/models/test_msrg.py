@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from layer_test import to_numpy
 
 from keras_mer.models import MSRG
 
@@ -83,11 +84,12 @@ def test_padding_and_what_it_holds_change_nothing(fit_steps):
     np.testing.assert_allclose(model.predict(alone, verbose=0), expected[:1], atol=1e-5)
 
 
-def test_a_single_step_and_a_missing_modality():
+@pytest.mark.parametrize("modality", FEATURES)
+def test_a_single_step_and_a_missing_modality(modality):
     model = pinned()
-    inputs = clips({"text": [1, 1], "audio": [1, 0], "video": [1, 1]})
+    inputs = clips({m: [1, 0 if m == modality else 1] for m in FEATURES})
     before = model.predict(inputs, verbose=0)
-    inputs["audio"] = inputs["audio"] + 10
+    inputs[modality] = inputs[modality] + 10
     after = model.predict(inputs, verbose=0)
     assert abs(after[0] - before[0]) > 1e-4
     np.testing.assert_allclose(after[1], before[1], atol=1e-6)
@@ -128,9 +130,49 @@ def test_saves_and_loads(tmp_path):
     expected = model.predict(inputs, verbose=0)
     np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(again.predict(inputs, verbose=0), expected, atol=1e-6)
+    model.save_weights(tmp_path / "model.weights.h5")
+    fresh = MSRG.from_config(model.get_config())
+    fresh.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_allclose(fresh.predict(inputs, verbose=0), expected, atol=1e-6)
 
 
-FIRST_LOSSES = [0.0, 0.0, 0.0]
+def test_a_new_head_keeps_the_trunk():
+    model, inputs = pinned(), clips()
+    classes = model.new_head(4, "softmax")
+    np.testing.assert_allclose(classes.predict(inputs, verbose=0).sum(axis=1), 1, atol=1e-5)
+    head = {id(w) for w in classes.output_layer.weights}
+    kept = [
+        np.array_equal(to_numpy(mine), to_numpy(theirs))
+        for mine, theirs in zip(model.weights, classes.weights, strict=True)
+        if id(theirs) not in head
+    ]
+    assert kept
+    assert all(kept)
+    assert classes.output_layer.maps["steps"].kernel.shape == (4, 4)
+
+
+# The first three losses from the weights of `pinned`.
+FIRST_LOSSES = [1.066657, 1.003653, 0.948158]
+
+
+def test_trains_alike_on_every_backend_and_learns():
+    """The difference of two means, one of the text and one of the audio."""
+    rows, rng = 48, np.random.default_rng(1)
+    lengths = {m: rng.integers(3, 8, rows) for m in FEATURES}
+    inputs, means = clips(lengths), {}
+    for m in FEATURES:
+        real = inputs[f"{m}_mask"][..., None]
+        means[m] = np.where(real, inputs[m], 0).sum(axis=1)[:, :1] / lengths[m][:, None]
+    scores = (2 * (means["text"] - means["audio"])).astype("float32")
+    model = pinned()
+    before = {w.path: to_numpy(w) for w in model.trainable_weights}
+    model.compile(keras.optimizers.Adam(0.01), "mae")
+    options = {"batch_size": rows, "shuffle": False, "verbose": 0}
+    losses = model.fit(inputs, scores, epochs=60, **options).history["loss"]
+    np.testing.assert_allclose(losses[:3], FIRST_LOSSES, rtol=1e-4)
+    assert losses[-1] < 0.25 * abs(scores - np.median(scores)).mean()
+    still = [w.path for w in model.trainable_weights if (to_numpy(w) == before[w.path]).all()]
+    assert still == []
 
 
 @pytest.mark.parametrize(
