@@ -45,7 +45,7 @@ class EmotionAlignment(keras.layers.Layer):
 
     >>> import numpy as np
     >>> audio, video = np.eye(2, 4, dtype="float32"), np.eye(2, 4, dtype="float32")
-    >>> np.array(EmotionAlignment(temperature=0.5)(audio, video)).tolist()
+    >>> keras.ops.convert_to_numpy(EmotionAlignment(temperature=0.5)(audio, video)).tolist()
     [[2.0, 0.0], [0.0, 2.0]]
 
     Reference:

@@ -16,6 +16,7 @@ from keras_mer.layers import (
     TemporalConvolution,
 )
 from keras_mer.layers._masking import presence
+from keras_mer.layers._weighted import seed_of
 from keras_mer.losses import cross_modal_contrastive
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 from keras_mer.models._side_outputs import SideOutputs
@@ -160,7 +161,7 @@ class DeepMSIMER(MultimodalModel):
                 guide_units,
                 embed_dim * 2 ** (len(depths) - 2),
                 dropout,
-                seed=seed,
+                seed=seed_of(seed, 100),
                 dtype=dtype,
                 name="guide",
             )
@@ -181,13 +182,18 @@ class DeepMSIMER(MultimodalModel):
                 alpha,
                 sort_indices,
                 weight_by_score,
-                seed=seed,
+                seed=seed_of(seed, 200),
                 dtype=dtype,
                 name="frame_encoder",
             )
         if "video" in inputs:
             temporal = TemporalConvolution(
-                filters, kernel_size, dropout, seed=seed, dtype=dtype, name="temporal_convolution"
+                filters,
+                kernel_size,
+                dropout,
+                seed=seed_of(seed, 300),
+                dtype=dtype,
+                name="temporal_convolution",
             )
         # The classifier of the published weights reads video first.
         order = [m for m in inputs if m == "video"] + vectors
@@ -195,14 +201,14 @@ class DeepMSIMER(MultimodalModel):
             m: ProjectionHead(
                 projection_units,
                 projection_dropout,
-                seed=seed,
+                seed=seed_of(seed, 400 + i),
                 dtype=dtype,
                 name=f"projection_{m}",
             )
-            for m in order
+            for i, m in enumerate(order)
         }
         classify = MultilayerPerceptron(
-            hidden_units, None, dropout, seed=seed, dtype=dtype, name="classifier"
+            hidden_units, None, dropout, seed=seed_of(seed, 500), dtype=dtype, name="classifier"
         )
         # A prediction in half precision would lose what the metrics look at.
         output_layer = keras.layers.Dense(
