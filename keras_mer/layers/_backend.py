@@ -205,25 +205,15 @@ def associative_scan(combine: Callable[[States, States], States], elements: Stat
     """`keras.ops.associative_scan` along the first axis, wherever and however long.
 
     Keras's own, on PyTorch, makes its buffers on the default device, and on TensorFlow
-    unrolls 48 levels of branches where the length is unknown, and forgets the shapes
-    where it is known.
+    leaves branches in the graph that XLA refuses.
     """
     backend = keras.backend.backend()
     if backend == "torch":
         with elements[0].device:
             return ops.associative_scan(combine, elements)
-    if backend != "tensorflow":
-        return ops.associative_scan(combine, elements)
-    if elements[0].shape[0] is None:
+    if backend == "tensorflow":
         return _tensorflow_associative_scan(combine, elements)
-    scanned = ops.associative_scan(combine, elements)
-    return tuple(_with_shape_of(e, s) for e, s in zip(elements, scanned, strict=True))
-
-
-def _with_shape_of(known: Tensor, x: Tensor) -> Tensor:
-    import tensorflow as tf
-
-    return tf.ensure_shape(x, known.shape)
+    return ops.associative_scan(combine, elements)
 
 
 def _tensorflow_associative_scan(
@@ -232,16 +222,17 @@ def _tensorflow_associative_scan(
     """Combines each step with the one 1, 2, 4, ... before it, until that is the first."""
     import tensorflow as tf
 
-    time = tf.shape(elements[0])[0]
-    index = tf.reshape(tf.range(time), (-1, *[1] * (len(elements[0].shape) - 1)))
-
     def body(shift, *elements):  # type: ignore[no-untyped-def]
-        earlier = tuple(tf.roll(e, shift, 0) for e in elements)
-        combined = combine(earlier, elements)
-        pairs = zip(combined, elements, strict=True)
-        return 2 * shift, *(tf.where(index >= shift, c, e) for c, e in pairs)
+        combined = combine(tuple(e[:-shift] for e in elements), tuple(e[shift:] for e in elements))
+        pairs = zip(elements, combined, strict=True)
+        return 2 * shift, *(tf.concat([e[:shift], c], 0) for e, c in pairs)
 
-    loop = tf.while_loop(
-        lambda shift, *_: shift < time, body, (1, *elements), maximum_iterations=31
-    )
-    return loop[1:]
+    shift, time = 1, elements[0].shape[0]
+    if time is None:
+        length = tf.shape(elements[0])[0]
+        return tf.while_loop(
+            lambda shift, *_: shift < length, body, (shift, *elements), maximum_iterations=31
+        )[1:]
+    while shift < time:
+        shift, *elements = body(shift, *elements)
+    return tuple(elements)
