@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 
 import keras
 import numpy as np
@@ -140,6 +141,17 @@ def told_apart(rows, seed):
     return arrays, (signs[0] == signs[1]).astype("int32")
 
 
+def counted(model, name, counts):
+    """Has a method of the model count its calls."""
+    method = getattr(model, name)
+
+    def counting(*arguments, **options):
+        counts[name] += 1
+        return method(*arguments, **options)
+
+    setattr(model, name, counting)
+
+
 def test_learns_a_small_task_that_takes_both_modalities():
     """In compiled steps, with the draw in them; on torch that would take a C++ compiler."""
     model = small(outputs=2, **STEADY)
@@ -147,7 +159,12 @@ def test_learns_a_small_task_that_takes_both_modalities():
     compiled = keras.backend.backend() != "torch"
     adam = keras.optimizers.Adam(0.01)
     model.compile(adam, CROSS_ENTROPY, metrics=["accuracy"], jit_compile=compiled)
+    state, counts = to_numpy(model.negatives.seed_generator.state.value).copy(), Counter()
+    counted(model, "call", counts)
+    counted(model, "compute_loss", counts)
     model.fit(*told_apart(64, seed=1), epochs=25, batch_size=32, verbose=0)
+    assert counts["call"] == counts["compute_loss"] > 0, "the objectives ran the graph again"
+    assert (to_numpy(model.negatives.seed_generator.state.value) != state).any()
     assert model.evaluate(*told_apart(64, seed=2), verbose=0)[1] >= 0.95
 
 
