@@ -18,12 +18,14 @@ def small(**arguments):
 
 
 def trained(layer, steps, rate=0.05):
-    """Trains the layer by its own losses alone; returns them by step."""
+    """Trains the layer by its own losses alone; returns their means of up to ten steps each."""
     x, mask = keras.Input((5, 4), name="sequence"), keras.Input((5,), dtype="bool", name="mask")
     model = keras.Model([x, mask], layer(x, mask=mask))
     model.compile(keras.optimizers.SGD(rate), lambda y, code: 0.0 * ops.sum(code, axis=-1))
-    arrays = [np.tile(SEQUENCE, (8, 1, 1)), np.tile(MASK, (8, 1))]
-    fit = model.fit(arrays, np.zeros(48), batch_size=48, epochs=steps, verbose=0)
+    batches = min(steps, 10)
+    arrays = [np.tile(SEQUENCE, (8 * batches, 1, 1)), np.tile(MASK, (8 * batches, 1))]
+    options = {"batch_size": 48, "shuffle": False, "verbose": 0}
+    fit = model.fit(arrays, np.zeros(48 * batches), epochs=steps // batches, **options)
     return fit.history["loss"]
 
 
@@ -81,8 +83,8 @@ def test_the_discriminator_learns_against_the_encoder():
         layer = small(reconstruction_weight=0.0, generator_weight=weight)
         losses[weight] = np.array(trained(layer, 150, rate=0.3))
     at_chance = 2 * np.log(2)
-    assert losses[0.0][-20:].mean() < at_chance - 0.3
-    assert losses[1.0][-20:].mean() > losses[0.0][-20:].mean() + 0.1
+    assert losses[0.0][-2:].mean() < at_chance - 0.3
+    assert losses[1.0][-2:].mean() > losses[0.0][-2:].mean() + 0.1
 
 
 @pytest.mark.parametrize("generator", ["reversal", "non_saturating"])
