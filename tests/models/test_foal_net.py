@@ -215,7 +215,7 @@ def test_a_batch_of_one_clip_of_one_step_trains():
 
 
 def test_a_batch_of_one_label_teaches_no_wrong_match():
-    arrays, labels = inputs(3), np.zeros(3, "int32")
+    arrays, labels = inputs(2), np.zeros(2, "int32")
     values = []
     for same_label in (False, True):
         keras.utils.set_random_seed(0)
