@@ -69,8 +69,8 @@ class AdaptiveMultimodalLinearPooling(WeightedLayer):
     >>> inputs = {"text": np.ones((2, 5, 8), "float32"), "audio": np.ones((2, 5, 8), "float32")}
     >>> masks = {"text": np.ones((2, 5), "bool"), "audio": np.zeros((2, 5), "bool")}
     >>> joint, weights = pooling(inputs, masks=masks)
-    >>> tuple(joint.shape), float(weights["text"][0])
-    ((2, 5, 8), 1.0)
+    >>> tuple(joint.shape), keras.ops.convert_to_numpy(weights["text"]).tolist()
+    ((2, 5, 8), [1.0, 1.0])
 
     Reference:
         Wang et al., Neural Networks 188, 2025, 107483, AMLP. The strength of each sample

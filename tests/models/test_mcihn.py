@@ -83,7 +83,7 @@ def test_default_is_the_reading():
     attention = 4 * (128 * 128 + 128) + 2 * 128
     head = 6 * 128 * 128 + 128 + 128 + 1
     counted = 3 * (encoder + decoder + discriminator + gate) + attention + head
-    assert model.count_params() == counted
+    assert model.count_params() == counted == 1_818_372
     assert {k: x.shape for k, x in model.input.items() if "mask" not in k} == dict.fromkeys(
         WIDTHS, (None, None, 768)
     )
