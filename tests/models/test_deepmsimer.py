@@ -131,7 +131,7 @@ def test_every_pattern_of_missing_modalities_gives_a_prediction(trained):
     assert len(np.unique(predictions[1:].round(4), axis=0)) == 7
 
 
-def test_padding_does_not_change_a_prediction(trained):
+def test_padding_and_batch_do_not_change_a_prediction(trained):
     made = trained[0]
     given = inputs()
     longer = {}
@@ -141,6 +141,8 @@ def test_padding_does_not_change_a_prediction(trained):
         longer[name] = np.pad(x, widths)
     expected = made.predict(given, verbose=0)
     np.testing.assert_allclose(made.predict(longer, verbose=0), expected, atol=1e-5)
+    part = made.predict({name: x[:8] for name, x in given.items()}, verbose=0)
+    np.testing.assert_allclose(part, expected[:8], atol=1e-5)
 
 
 def test_saves_and_loads(trained, tmp_path):
