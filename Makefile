@@ -50,6 +50,8 @@ $(VENV)/.test: $(VENV)/.demo
 benchmarks: $(VENV)/.test
 	$(BIN)/python -m benchmarks.cmmsf
 	$(BIN)/python -m benchmarks.recurrent
+	$(BIN)/python -m benchmarks.msrg
+	$(BIN)/python -m benchmarks.foal_net
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

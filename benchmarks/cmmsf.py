@@ -3,12 +3,10 @@
 Batch 32, 50 aligned steps, widths 768, 5 and 20, the paper's sizes, all steps real.
 """
 
-import re
-import zlib
-
 import numpy as np
 
-from benchmarks.interleaved import PLAIN, keras_train_step, run
+from benchmarks.interleaved import PLAIN, run
+from benchmarks.plain import fill, filled, filled_recurrent, keras_tasks, tasks
 
 WIDTHS = {"text": 768, "audio": 5, "video": 20}
 BATCH, TIME, UNITS, HEADS, DROPOUT = 32, 50, 128, 4, 0.3
@@ -17,53 +15,19 @@ SEQUENCES = {m: RNG.normal(size=(BATCH, TIME, w)).astype("float32") for m, w in 
 LABELS = RNG.normal(size=(BATCH, 1)).astype("float32")
 
 
-def weight(path: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The same weight for the same place of the network, whoever asks."""
-    values = np.random.default_rng(zlib.crc32(path.encode())).normal(scale=0.05, size=shape)
-    return (values + path.endswith("gamma")).astype("float32")
-
-
 def ours():
-    import keras
-
     from keras_mer.models import CMMSF
 
     model = CMMSF(WIDTHS, UNITS, HEADS, dropout=DROPOUT)
-    for variable in model.weights:
-        # Keras numbers layers that were given no name.
-        path = re.sub(
-            r"(layer_normalization|masked_convolution1d|cross_modal_attention)(_\d+)?",
-            r"\1",
-            variable.path,
-        )
-        variable.assign(weight(path, tuple(variable.shape)))
+    fill(model)
     inputs = {**SEQUENCES, **{f"{m}_mask": np.ones((BATCH, TIME), bool) for m in WIDTHS}}
-    model.compile(keras.optimizers.Adam(1e-5), "mae")
-
-    def predict():
-        return model.predict_on_batch(inputs)
-
-    output = predict()
-    tasks = {"train": keras_train_step(model, inputs, LABELS), "predict": predict}
-    return tasks, lambda: output
+    return keras_tasks(model, inputs, LABELS, "mae")
 
 
 def plain():
     import torch
     from torch import nn
     from torch.nn import functional
-
-    def filled(module, path):
-        with torch.no_grad():
-            if isinstance(module, nn.LayerNorm):
-                module.weight.copy_(torch.tensor(weight(f"{path}/gamma", (UNITS,))))
-                module.bias.copy_(torch.tensor(weight(f"{path}/beta", (UNITS,))))
-                return module
-            turned = tuple(reversed(module.weight.shape))
-            kernel = weight(f"{path}/kernel", turned)
-            module.weight.copy_(torch.tensor(kernel.transpose()))
-            module.bias.copy_(torch.tensor(weight(f"{path}/bias", tuple(module.bias.shape))))
-            return module
 
     def linear(path, dim, units=UNITS):
         return filled(nn.Linear(dim, units), path)
@@ -151,37 +115,10 @@ def plain():
 
     def reader(m):
         lstm = nn.LSTM(UNITS, UNITS // 2, batch_first=True, bidirectional=True)
-        with torch.no_grad():
-            for suffix, direction in (("", "forward"), ("_reverse", "backward")):
-                path = f"encoder/reader_{m}/{direction}"
-                kernel = weight(f"{path}_kernel", (UNITS, 2 * UNITS))
-                recurrent = weight(f"{path}_recurrent", (UNITS // 2, 2 * UNITS))
-                getattr(lstm, f"weight_ih_l0{suffix}").copy_(torch.tensor(kernel.T))
-                getattr(lstm, f"weight_hh_l0{suffix}").copy_(torch.tensor(recurrent.T))
-                bias = weight(f"{path}_bias", (2 * UNITS,))
-                getattr(lstm, f"bias_ih_l0{suffix}").copy_(torch.tensor(bias))
-                getattr(lstm, f"bias_hh_l0{suffix}").zero_()
-        return lstm
+        return filled_recurrent(lstm, f"encoder/reader_{m}")
 
-    model = Plain()
     x, y = {m: torch.tensor(s) for m, s in SEQUENCES.items()}, torch.tensor(LABELS)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-5)
-
-    def train():
-        model.train()
-        optimizer.zero_grad()
-        loss = functional.l1_loss(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    def predict():
-        model.eval()
-        with torch.no_grad():
-            return model(x).numpy()
-
-    output = predict()
-    return {"train": train, "predict": predict}, lambda: output
+    return tasks(Plain(), x, lambda model, x: functional.l1_loss(model(x), y))
 
 
 if __name__ == "__main__":

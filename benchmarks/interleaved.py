@@ -114,8 +114,3 @@ def print_table(title: str, tasks: list[str], times: dict, differences: dict) ->
             cells.append(f"{ratio:.2f}   {middle:.1f}   {low:.1f}-{high:.1f}")
         table.add_row(backend, *cells, f"{differences[backend]:.0e}")
     Console(width=120).print(table)
-
-
-def keras_train_step(model, inputs, labels) -> Callable[[], object]:
-    """One compiled step of `fit` on a batch; the loss is read back, so that the work is done."""
-    return lambda: model.train_on_batch(inputs, labels)

@@ -6,7 +6,8 @@ takes the padded rows as they are, which is less work than to stop at each row's
 
 import numpy as np
 
-from benchmarks.interleaved import PLAIN, keras_train_step, run
+from benchmarks.interleaved import PLAIN, run
+from benchmarks.plain import fill, filled_recurrent, keras_tasks, tasks
 
 BATCH, TIME, DIM, UNITS = 32, 50, 128, 64
 RNG = np.random.default_rng(0)
@@ -14,39 +15,7 @@ SEQUENCE = RNG.normal(size=(BATCH, TIME, DIM)).astype("float32")
 LENGTHS = RNG.integers(10, TIME + 1, size=BATCH)
 LENGTHS[0] = TIME
 MASK = np.arange(TIME) < LENGTHS[:, None]
-KERNELS = [
-    RNG.normal(scale=0.1, size=shape).astype("float32")
-    for shape in 2 * [(DIM, 4 * UNITS), (UNITS, 4 * UNITS), (4 * UNITS,)]
-]
 LABELS = np.zeros((BATCH, TIME, 2 * UNITS), "float32")
-
-
-def plain():
-    import torch
-
-    lstm = torch.nn.LSTM(DIM, UNITS, batch_first=True, bidirectional=True)
-    with torch.no_grad():
-        for suffix, (kernel, recurrent, bias) in (("", KERNELS[:3]), ("_reverse", KERNELS[3:])):
-            getattr(lstm, f"weight_ih_l0{suffix}").copy_(torch.tensor(kernel.T))
-            getattr(lstm, f"weight_hh_l0{suffix}").copy_(torch.tensor(recurrent.T))
-            getattr(lstm, f"bias_ih_l0{suffix}").copy_(torch.tensor(bias))
-            getattr(lstm, f"bias_hh_l0{suffix}").zero_()
-    x, y = torch.tensor(SEQUENCE), torch.tensor(LABELS)
-    optimizer = torch.optim.SGD(lstm.parameters(), 1e-3)
-
-    def train():
-        optimizer.zero_grad()
-        loss = torch.nn.functional.mse_loss(lstm(x)[0], y)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    def predict():
-        with torch.no_grad():
-            return lstm(x)[0].numpy()
-
-    # The rows that fill all steps are where both do the same.
-    return {"train": train, "predict": predict}, lambda: predict()[LENGTHS == TIME]
 
 
 def ours():
@@ -55,17 +24,33 @@ def ours():
     from keras_mer.layers import BidirectionalLSTM
 
     sequence, mask = keras.Input((TIME, DIM)), keras.Input((TIME,), dtype="bool")
-    layer = BidirectionalLSTM(UNITS)
-    model = keras.Model([sequence, mask], layer(sequence, mask=mask))
-    layer.set_weights(KERNELS)
-    model.compile(keras.optimizers.SGD(1e-3), "mse")
-    inputs = [SEQUENCE, MASK]
+    states = BidirectionalLSTM(UNITS, name="lstm")(sequence, mask=mask)
+    model = keras.Model([sequence, mask], states)
+    fill(model)
+    return keras_tasks(model, [SEQUENCE, MASK], LABELS, "mse")
 
-    def predict():
-        return model.predict_on_batch(inputs)
 
-    tasks = {"train": keras_train_step(model, inputs, LABELS), "predict": predict}
-    return tasks, lambda: predict()[LENGTHS == TIME]
+def plain():
+    import torch
+    from torch import nn
+
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            lstm = nn.LSTM(DIM, UNITS, batch_first=True, bidirectional=True)
+            self.lstm = filled_recurrent(lstm, "lstm")
+
+        def forward(self, x):
+            return self.lstm(x)[0]
+
+    x, y = torch.tensor(SEQUENCE), torch.tensor(LABELS)
+    return tasks(Plain(), x, lambda model, x: nn.functional.mse_loss(model(x), y))
+
+
+def full_rows(tasks_and_output):
+    """The rows that fill all steps are where both do the same."""
+    tasks_of, output = tasks_and_output
+    return tasks_of, lambda: output()[LENGTHS == TIME]
 
 
 if __name__ == "__main__":
@@ -73,5 +58,5 @@ if __name__ == "__main__":
         "benchmarks.recurrent",
         ["train", "predict"],
         "BidirectionalLSTM, batch 32 x 50 x 128, 64 units",
-        lambda backend: plain() if backend == PLAIN else ours(),
+        lambda backend: full_rows(plain() if backend == PLAIN else ours()),
     )

@@ -11,7 +11,7 @@ choose_backend()
 
 # `import keras_mer` alone must register what files saved by Keras name.
 with quiet_start():
-    from keras_mer import layers, metrics, models
+    from keras_mer import layers, losses, metrics, models
 
 if TYPE_CHECKING:
     from keras_mer import data, explain, features, training, zoo
@@ -27,6 +27,7 @@ __all__ = [
     "explain",
     "features",
     "layers",
+    "losses",
     "metrics",
     "models",
     "training",

@@ -38,8 +38,8 @@ def run_layer_test(
     model = check_fit(make, inputs, output_mask)
     check_save(model, inputs)
     for policy in ("mixed_float16", "mixed_bfloat16"):
-        check_finite(call(make(dtype=policy), inputs))
-    check_finite(call(make(), tree.map_structure(lambda x: x[:1], inputs)))
+        check_finite(compiled_call(make(dtype=policy), inputs))
+    check_finite(compiled_call(make(), tree.map_structure(lambda x: x[:1], inputs)))
     if masked:
         check_masked_steps(make, inputs, masked, output_mask)
     return layer
@@ -49,6 +49,16 @@ def call(layer: keras.layers.Layer, inputs: Inputs, **kwargs: Any) -> Any:
     """The outputs as NumPy arrays."""
     first, *rest = tree.map_structure(ops.convert_to_tensor, inputs).items()
     return tree.map_structure(to_numpy, layer(first[1], **dict(rest), **kwargs))
+
+
+def compiled_call(layer: keras.layers.Layer, inputs: Inputs) -> Any:
+    """As `call`, but on JAX of a model, since there every operation alone would be compiled."""
+    if keras.backend.backend() != "jax":
+        return call(layer, inputs)
+    flat, structured = symbolic(inputs)
+    first, *rest = structured.items()
+    model = keras.Model(flat, layer(first[1], **dict(rest)))
+    return tree.map_structure(to_numpy, model.predict(flat_arrays(inputs), verbose=0))
 
 
 def to_numpy(x: Any) -> np.ndarray:
@@ -86,13 +96,17 @@ def check_build_alone(make: Callable[..., Any], inputs: Inputs, weights: int) ->
 
 
 def symbolic(inputs: Inputs) -> tuple[dict[str, Any], Inputs]:
-    """Keras inputs of any batch and time for the arrays, flat by name, and as structured."""
+    """Keras inputs of any batch and time for the arrays, flat by name, and as structured.
+
+    An array of four axes or more is a grid or an image, whose last three sizes are fixed.
+    """
     flat: dict[str, Any] = {}
 
     def make(name: str, x: np.ndarray) -> Any:
         shape = [None] * (x.ndim - 1)
         if x.dtype != bool and x.ndim > 1:
-            shape[-1] = x.shape[-1]
+            fixed = 3 if x.ndim > 3 else 1
+            shape[-fixed:] = x.shape[-fixed:]
         flat[name] = keras.Input(shape, dtype=str(x.dtype), name=name)
         return flat[name]
 
@@ -185,6 +199,29 @@ def check_save(model: keras.Model, inputs: Inputs, folder: str | None = None) ->
         again.load_weights(path / "model.weights.h5")
         for mine, theirs in zip(model.weights, again.weights, strict=True):
             np.testing.assert_array_equal(to_numpy(mine), to_numpy(theirs))
+
+
+def check_drop_in(model: keras.Model, inputs: Inputs, labels: np.ndarray) -> None:
+    """A user's model with the layer in it: a compiled step of `fit`, then both ways of saving."""
+    before = [to_numpy(w).copy() for w in model.trainable_weights]
+    # Compiling on torch takes a C++ compiler, and is up to the user.
+    compiled = keras.backend.backend() != "torch"
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=compiled)
+    model.fit(flat_arrays(inputs), labels, batch_size=len(labels), verbose=0)
+    after = [to_numpy(w) for w in model.trainable_weights]
+    check_finite(after)
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+    check_save(model, inputs)
+
+
+def set_weights(model: keras.Model, seed: int = 1) -> None:
+    """The same trainable weights on every backend."""
+    rng = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        value = 0.3 * rng.normal(size=weight.shape)
+        if weight.name in ("gamma", "temperature"):
+            value = 1 + 0.3 * np.tanh(value)
+        weight.assign(value.astype("float32"))
 
 
 def check_masked_steps(

@@ -1,124 +1,190 @@
 """The one file that asks which backend Keras runs on, and only where a measured gain pays.
 
-`benchmarks/recurrent.py` measures the gain; `tests/layers/test_bidirectional_lstm.py`
-holds every branch to the numbers of Keras's own masked layer.
+`benchmarks/recurrent.py` measures the gain; `tests/layers/test_recurrent.py` holds every
+branch to the numbers of Keras's own masked layers.
 """
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops
 
 from keras_mer._types import Tensor
 
+Kind = Literal["lstm", "gru"]
+
+GATES: dict[Kind, int] = {"lstm": 4, "gru": 3}
+"""How many times `units` wide a kernel is: i, f, c, o of an LSTM; z, r, h of a GRU."""
+
 Weights = tuple[Tensor, Tensor, Tensor]
-"""Kernel (dim, 4 * units), recurrent kernel (units, 4 * units), bias (4 * units,)."""
+"""Kernel (dim, gates * units), recurrent kernel (units, gates * units), and the bias:
+(gates * units,) of an LSTM, (2, gates * units) of a GRU that resets after its product."""
+
+States = tuple[Tensor, ...]
 
 
-def bidirectional_lstm(
-    x: Tensor, mask: Tensor | None, forward: Weights, backward: Weights
-) -> tuple[Tensor, Tensor]:
-    """Runs an LSTM over right-padded rows in both directions.
+def recurrent(
+    kind: Kind, x: Tensor, mask: Tensor | None, directions: Sequence[Weights]
+) -> list[Tensor]:
+    """Runs a recurrent layer over right-padded rows, forwards or in both directions.
 
     Args:
+        kind: which recurrent layer.
         x: (batch, time, dim), finite at masked steps too.
         mask: (batch, time) bool, or `None` when every step is real.
-        forward: weights of the forward direction, gates in the order i, f, c, o.
-        backward: weights of the backward direction.
+        directions: the weights of the forward direction and, if it is read backwards as
+            well, those of the backward direction.
 
     Returns:
-        The forward and the backward states, each (batch, time, units) in the order of
-        time. What stands at a masked step has no meaning.
+        The states of each direction, (batch, time, units) in the order of time. What
+        stands at a masked step has no meaning.
     """
     if keras.backend.backend() == "torch":
-        return _torch_lstm(x, mask, forward, backward)
-    return _scanned_lstm(x, mask, forward, backward)
+        return _torch_recurrent(kind, x, mask, directions)
+    return _scanned(kind, x, mask, directions)
 
 
-def _scanned_lstm(
-    x: Tensor, mask: Tensor | None, forward: Weights, backward: Weights
-) -> tuple[Tensor, Tensor]:
-    """One scan for both directions, with the input projections taken out of it.
+def _scanned(
+    kind: Kind, x: Tensor, mask: Tensor | None, directions: Sequence[Weights]
+) -> list[Tensor]:
+    """One scan for all directions, with the input projections taken out of it.
 
     The backward direction meets the padding first: holding its state at zero there
     makes it start afresh at the last real step, so no row is reversed by its own length.
     """
-    units = forward[1].shape[0]
-    time_first = ops.transpose(x, (1, 0, 2))
-    gates = ops.stack(
-        [
-            ops.matmul(time_first, forward[0]) + forward[2],
-            ops.flip(ops.matmul(time_first, backward[0]) + backward[2], axis=0),
-        ],
-        axis=1,
-    )
-    recurrent = ops.stack([forward[1], backward[1]])
-
-    def step(state: tuple[Tensor, Tensor], inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        h, c = state
-        gates_t, keep = inputs
-        i, f, g, o = ops.split(gates_t + ops.matmul(h, recurrent), 4, axis=-1)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
-        if keep is not None:
-            h, c = h * keep, c * keep
-        return h, c
-
+    inputs = ops.transpose(x, (1, 0, 2))
+    projected = []
+    for (kernel, _, bias), turn in zip(directions, (_as_is, _turned), strict=False):
+        bias = bias if kind == "lstm" else bias[0]
+        projected.append(turn(ops.matmul(inputs, kernel) + bias))
+    gates = ops.stack(projected, axis=1)
     keep = None
-    if mask is not None:
+    if mask is not None and len(directions) == 2:
         real = ops.expand_dims(ops.cast(ops.transpose(mask), x.dtype), -1)
-        keep = ops.stack([ops.ones_like(real), ops.flip(real, axis=0)], axis=1)
-    zero = ops.zeros_like(gates[0, :, :, :units])
-    states = ops.transpose(_scan(step, zero, gates, keep), (1, 2, 0, 3))
-    return states[0], ops.flip(states[1], axis=1)
+        keep = ops.stack([ops.ones_like(real), _turned(real)], axis=1)
+    kernel = ops.stack([weights[1] for weights in directions])
+    if kind == "lstm":
+        step, count = _lstm_step(kernel), 2
+    else:
+        bias = ops.stack([weights[2][1:] for weights in directions])
+        step, count = _gru_step(kernel, bias), 1
+    zero = ops.zeros_like(gates[0, :, :, : kernel.shape[1]])
+    states = ops.transpose(_scan(step, (zero,) * count, gates, keep), (1, 2, 0, 3))
+    return [states[i] if i == 0 else ops.flip(states[i], axis=1) for i in range(len(directions))]
 
 
-def _scan(step, zero: Tensor, gates: Tensor, keep: Tensor | None) -> Tensor:  # type: ignore[no-untyped-def]
-    """The states h of `step` along the first axis of `gates` and `keep`."""
+def _as_is(x: Tensor) -> Tensor:
+    return x
+
+
+def _turned(x: Tensor) -> Tensor:
+    return ops.flip(x, axis=0)
+
+
+def _lstm_step(kernel: Tensor) -> Callable[[States, Tensor], States]:
+    def step(state: States, gates: Tensor) -> States:
+        h, c = state
+        i, f, g, o = ops.split(gates + ops.matmul(h, kernel), 4, axis=-1)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        return ops.sigmoid(o) * ops.tanh(c), c
+
+    return step
+
+
+def _gru_step(kernel: Tensor, bias: Tensor) -> Callable[[States, Tensor], States]:
+    def step(state: States, gates: Tensor) -> States:
+        (h,) = state
+        z, r, g = ops.split(gates, 3, axis=-1)
+        z_h, r_h, g_h = ops.split(ops.matmul(h, kernel) + bias, 3, axis=-1)
+        z = ops.sigmoid(z + z_h)
+        g = ops.tanh(g + ops.sigmoid(r + r_h) * g_h)
+        return (z * h + (1 - z) * g,)
+
+    return step
+
+
+def _scan(
+    step: Callable[[States, Tensor], States], start: States, gates: Tensor, keep: Tensor | None
+) -> Tensor:
+    """The states h of `step` along the first axis of `gates`; zeros where `keep` is zero."""
+
+    def kept_step(state: States, gates_t: Tensor, keep_t: Tensor | None) -> States:
+        state = step(state, gates_t)
+        return state if keep_t is None else tuple(s * keep_t for s in state)
+
     if keras.backend.backend() == "tensorflow":
-        return _tensorflow_scan(step, zero, gates, keep)
+        return _tensorflow_scan(kept_step, start, gates, keep)
 
-    def body(state: tuple[Tensor, Tensor], inputs: tuple[Tensor, Tensor]):  # type: ignore[no-untyped-def]
-        state = step(state, inputs)
+    def body(state: States, inputs: tuple[Tensor, Tensor]) -> tuple[States, Tensor]:
+        state = kept_step(state, *inputs)
         return state, state[0]
 
-    return ops.scan(body, (zero, zero), (gates, keep))[1]
+    return ops.scan(body, start, (gates, keep))[1]
 
 
-def _tensorflow_scan(step, zero: Tensor, gates: Tensor, keep: Tensor | None) -> Tensor:  # type: ignore[no-untyped-def]
+def _tensorflow_scan(
+    step: Callable[..., States], start: States, gates: Tensor, keep: Tensor | None
+) -> Tensor:
     """`ops.scan` gives TensorFlow's loop no bound, without which XLA refuses it."""
     import tensorflow as tf
 
     steps = gates.shape[0] or tf.shape(gates)[0]
     read = tf.TensorArray(gates.dtype, steps).unstack(gates).read
     kept = None if keep is None else tf.TensorArray(keep.dtype, steps).unstack(keep)
-    written = tf.TensorArray(gates.dtype, steps, element_shape=zero.shape)
+    written = tf.TensorArray(gates.dtype, steps, element_shape=start[0].shape)
 
-    def body(t, h, c, written):  # type: ignore[no-untyped-def]
-        h, c = step((h, c), (read(t), kept and kept.read(t)))
-        return t + 1, h, c, written.write(t, h)
+    def body(t, written, *state):  # type: ignore[no-untyped-def]
+        state = step(state, read(t), kept and kept.read(t))
+        return t + 1, written.write(t, state[0]), *state
 
     loop = tf.while_loop(
-        lambda t, *_: t < steps, body, (0, zero, zero, written), maximum_iterations=steps
+        lambda t, *_: t < steps, body, (0, written, *start), maximum_iterations=steps
     )
-    return loop[-1].stack()
+    return loop[1].stack()
 
 
-def _torch_lstm(
-    x: Tensor, mask: Tensor | None, forward: Weights, backward: Weights
-) -> tuple[Tensor, Tensor]:
-    """Torch's own fused LSTM. It takes no mask, so the backward rows are turned around."""
+def _torch_recurrent(
+    kind: Kind, x: Tensor, mask: Tensor | None, directions: Sequence[Weights]
+) -> list[Tensor]:
+    """Torch's own fused layers. They take no mask, so the backward rows are turned around."""
+    run = _torch_lstm if kind == "lstm" else _torch_gru
+    states = [run(x, directions[0])]
+    if len(directions) == 2:
+        order = None if mask is None else _turned_around(mask)
+        states.append(_take_steps(run(_take_steps(x, order), directions[1]), order))
+    return states
 
-    def run(x: Tensor, weights: Weights) -> Tensor:
-        import torch
 
-        kernel, recurrent, bias = weights
-        flat = [kernel.t().contiguous(), recurrent.t().contiguous(), bias, torch.zeros_like(bias)]
-        zero = x.new_zeros(1, x.shape[0], recurrent.shape[0])
-        # The flags: has_biases, num_layers, dropout, train, bidirectional, batch_first.
-        flags = (True, 1, 0.0, torch.is_grad_enabled(), False, True)
-        return torch.lstm(x, (zero, zero), flat, *flags)[0]
+def _torch_lstm(x: Tensor, weights: Weights) -> Tensor:
+    import torch
 
-    order = None if mask is None else _turned_around(mask)
-    return run(x, forward), _take_steps(run(_take_steps(x, order), backward), order)
+    kernel, recurrent, bias = weights
+    flat = [kernel.t().contiguous(), recurrent.t().contiguous(), bias, torch.zeros_like(bias)]
+    zero = x.new_zeros(1, x.shape[0], recurrent.shape[0])
+    return torch.lstm(x, (zero, zero), flat, *_torch_flags())[0]
+
+
+def _torch_gru(x: Tensor, weights: Weights) -> Tensor:
+    """Keras orders the gates z, r, h; torch r, z, h."""
+    import torch
+
+    kernel, recurrent, bias = weights
+    rows = torch.cat([kernel, recurrent, bias]).t()
+    z, r, h = rows.chunk(3)
+    rows = torch.cat([r, z, h])
+    sizes = [kernel.shape[0], recurrent.shape[0], 1, 1]
+    kernel, recurrent, bias, recurrent_bias = rows.split(sizes, dim=1)
+    flat = [kernel, recurrent, bias.squeeze(1), recurrent_bias.squeeze(1)]
+    zero = x.new_zeros(1, x.shape[0], recurrent.shape[1])
+    return torch.gru(x, zero, [w.contiguous() for w in flat], *_torch_flags())[0]
+
+
+def _torch_flags() -> tuple[Any, ...]:
+    """has_biases, num_layers, dropout, train, bidirectional, batch_first."""
+    import torch
+
+    return (True, 1, 0.0, torch.is_grad_enabled(), False, True)
 
 
 def _turned_around(mask: Tensor) -> Tensor:
@@ -133,3 +199,40 @@ def _take_steps(x: Tensor, order: Tensor | None) -> Tensor:
     if order is None:
         return x.flip(1)
     return x.gather(1, order.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+
+
+def associative_scan(combine: Callable[[States, States], States], elements: States) -> States:
+    """`keras.ops.associative_scan` along the first axis, wherever and however long.
+
+    Keras's own, on PyTorch, makes its buffers on the default device, and on TensorFlow
+    leaves branches in the graph that XLA refuses.
+    """
+    backend = keras.backend.backend()
+    if backend == "torch":
+        with elements[0].device:
+            return ops.associative_scan(combine, elements)
+    if backend == "tensorflow":
+        return _tensorflow_associative_scan(combine, elements)
+    return ops.associative_scan(combine, elements)
+
+
+def _tensorflow_associative_scan(
+    combine: Callable[[States, States], States], elements: States
+) -> States:
+    """Combines each step with the one 1, 2, 4, ... before it, until that is the first."""
+    import tensorflow as tf
+
+    def body(shift, *elements):  # type: ignore[no-untyped-def]
+        combined = combine(tuple(e[:-shift] for e in elements), tuple(e[shift:] for e in elements))
+        pairs = zip(elements, combined, strict=True)
+        return 2 * shift, *(tf.concat([e[:shift], c], 0) for e, c in pairs)
+
+    shift, time = 1, elements[0].shape[0]
+    if time is None:
+        length = tf.shape(elements[0])[0]
+        return tf.while_loop(
+            lambda shift, *_: shift < length, body, (shift, *elements), maximum_iterations=31
+        )[1:]
+    while shift < time:
+        shift, *elements = body(shift, *elements)
+    return tuple(elements)

@@ -1,5 +1,7 @@
 """Masks are bool tensors, True at a real step; these helpers apply them safely."""
 
+from collections.abc import Iterable
+
 from keras import ops
 
 from keras_mer._types import Tensor
@@ -25,6 +27,28 @@ def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
     return ops.sum(zero_masked(x, mask), axis=1) / count
 
 
+def last_step(x: Tensor, mask: Tensor | None) -> Tensor:
+    """`x` (batch, time, dim) at the last real step of each row; zeros for a row without any."""
+    if mask is None:
+        return x[:, -1]
+    none = ops.zeros_like(mask[:, :1])
+    followed = ops.concatenate([mask[:, 1:], none], axis=1)
+    return masked_mean(x, ops.logical_and(mask, ops.logical_not(followed)))
+
+
 def presence(mask: Tensor) -> Tensor:
     """(batch,) bool: whether a row of `mask` (batch, time) has any real step."""
     return ops.any(mask, axis=-1)
+
+
+def union(masks: Iterable[Tensor | None]) -> Tensor | None:
+    """True where any mask is; `None`, all steps being real, if any of the masks is `None`."""
+    masks = list(masks)
+    if any(mask is None for mask in masks):
+        return None
+    return ops.any(ops.stack(masks), axis=0)
+
+
+def with_one(x: Tensor, present: Tensor | None) -> Tensor:
+    """[1; x] along the features, the `x` (..., dim) of it zero where `present` (...) is False."""
+    return ops.concatenate([ops.ones_like(x[..., :1]), zero_masked(x, present)], axis=-1)

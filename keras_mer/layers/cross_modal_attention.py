@@ -1,13 +1,15 @@
 """One step of attention from one modality to another."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
-from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._attention import multi_head, visible_steps
 from keras_mer.layers._masking import presence, zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built, fresh
+
+MISSING_SOURCE = ("nothing", "even")
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -17,7 +19,8 @@ class CrossModalAttention(WeightedLayer):
         A = W_o MultiHead(W_q query, W_k source, W_v source)
         output = LayerNorm(query + Dropout(A))
 
-    A row whose source is missing keeps its query: nothing is added to it.
+    A row whose source is missing keeps its query: nothing is added to it. Query and source
+    may differ in width; the layer works in the width of the query.
 
     Args:
         num_heads: number of heads; the width of the query must be divisible by it.
@@ -25,6 +28,9 @@ class CrossModalAttention(WeightedLayer):
         epsilon: the epsilon of the layer normalisation.
         use_bias: whether the maps have biases.
         seed: seed of the dropout.
+        missing_source: what a row without a real source step sees: `"nothing"`, or
+            `"even"`, the mean of W_v 0 over its steps. The latter is what code does that
+            replaces the scores of masked steps by one large negative number.
         look_initializer: initializer of the kernel of W_o; `None` for that of all kernels.
             With `"zeros"` the layer begins as if nothing were seen.
         **kwargs: initializers, regularizers and constraints of kernels and biases, named
@@ -39,6 +45,10 @@ class CrossModalAttention(WeightedLayer):
 
     Output:
         (batch, time, dim). A masked step holds numbers without meaning.
+
+    Raises:
+        ValueError: if the heads do not divide the width of the query, or `missing_source`
+            is neither of the two.
 
     Example:
 
@@ -59,15 +69,22 @@ class CrossModalAttention(WeightedLayer):
         epsilon: float = 1e-5,
         use_bias: bool = True,
         seed: int | None = None,
+        missing_source: Literal["nothing", "even"] = "nothing",
         look_initializer: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if missing_source not in MISSING_SOURCE:
+            raise ValueError(
+                f"CrossModalAttention knows {MISSING_SOURCE} for a missing source; "
+                f"received {missing_source!r}"
+            )
         self.num_heads = num_heads
         self.dropout = dropout
         self.epsilon = epsilon
         self.use_bias = use_bias
         self.seed = seed
+        self.missing_source = missing_source
         self.look_initializer = keras.initializers.get(look_initializer)
 
     def build(self, query_shape: Shape, source_shape: Shape) -> None:
@@ -103,25 +120,17 @@ class CrossModalAttention(WeightedLayer):
         query, source = zero_masked(query, query_mask), zero_masked(source, source_mask)
         visible = there = None
         if source_mask is not None:
-            there = presence(source_mask)[:, None]
             # A row without a real step looks everywhere, finitely, and is dropped below.
-            visible = ops.logical_or(source_mask, ops.logical_not(there))[:, None, None, :]
-        seen = ops.dot_product_attention(
-            self._heads(self.query_map(query)),
-            self._heads(self.key_map(source)),
-            self._heads(self.value_map(source)),
-            mask=visible,
+            visible, there = visible_steps(source_mask), presence(source_mask)[:, None]
+        asked = self.query_map(query)
+        if self.missing_source == "even":
+            # A query of zeros scores every step alike, in any precision.
+            asked, there = zero_masked(asked, there), None
+        seen = multi_head(
+            asked, self.key_map(source), self.value_map(source), self.num_heads, visible
         )
-        seen = ops.cast(ops.reshape(seen, ops.shape(query)), self.compute_dtype)
         seen = self.output_map(seen)
         return self.norm(query + self.drop(zero_masked(seen, there), training=training))
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """(batch, time, dim) to (batch, time, heads, dim / heads)."""
-        batch, time, dim = ops.shape(x)
-        if self.compute_dtype == "float16":
-            x = ops.cast(x, "float32")  # JAX has no attention in float16 on a CPU
-        return ops.reshape(x, (batch, time, self.num_heads, dim // self.num_heads))
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
         """The shape of the query."""
@@ -136,5 +145,6 @@ class CrossModalAttention(WeightedLayer):
             "epsilon": self.epsilon,
             "use_bias": self.use_bias,
             "seed": self.seed,
+            "missing_source": self.missing_source,
             "look_initializer": keras.saving.serialize_keras_object(self.look_initializer),
         }

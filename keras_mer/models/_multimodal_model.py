@@ -1,6 +1,6 @@
 """What the published systems share as Keras models."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import keras
@@ -49,28 +49,34 @@ class MultimodalModel(keras.Model):
 
 
 def sequence_inputs(
-    features: Mapping[str, int], model: str
+    features: Mapping[str, int | Sequence[int]], model: str, frames: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Inputs for sequences and their masks, of any length.
 
     Args:
-        features: width of each modality.
+        features: width of each modality, or shape (height, width, channels) of its frames.
         model: the model's name, for errors.
+        frames: the modalities that may hold frames.
 
     Returns:
-        Two dicts by modality: float inputs (batch, time, width) named after the modality,
-        and bool inputs (batch, time) named `<modality>_mask`.
+        Two dicts by modality: float inputs (batch, time, width), or (batch, time, height,
+        width, channels), named after the modality, and bool inputs (batch, time) named
+        `<modality>_mask`.
     """
     check_modalities(features, model)
     for modality, width in features.items():
-        if not isinstance(width, int) or width < 1:
-            raise ValueError(
-                f"{model} expects the width of each modality as a positive integer; "
-                f"received {width!r} for {modality}"
-            )
-    widths = in_order(features)
-    sequences = {m: keras.Input((None, width), name=m) for m, width in widths.items()}
-    masks = {m: keras.Input((None,), dtype="bool", name=f"{m}_mask") for m in widths}
+        shape, wanted = (width,), "the width of each modality as a positive integer"
+        if modality in frames:
+            wanted += f", or the shape (height, width, channels) of {modality}"
+            if isinstance(width, (list, tuple)) and len(width) == 3:
+                shape = tuple(width)
+        if not all(isinstance(size, int) and size > 0 for size in shape):
+            raise ValueError(f"{model} expects {wanted}; received {width!r} for {modality}")
+    sequences, masks = {}, {}
+    for m, width in in_order(features).items():
+        step = (width,) if isinstance(width, int) else tuple(width)
+        sequences[m] = keras.Input((None, *step), name=m)
+        masks[m] = keras.Input((None,), dtype="bool", name=f"{m}_mask")
     return sequences, masks
 
 

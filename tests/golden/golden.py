@@ -208,22 +208,31 @@ def results(case: Case, forward: Callable[[Mapping, Mapping], Mapping], fill: Fi
         variable.assign(value(_without_prefix(given, "w.")))
 
     def call(tensors: Mapping) -> Mapping:
-        return forward(_without_prefix(tensors, "in."), _without_prefix(tensors, "w."))
+        weights = _without_prefix(tensors, "w.")
+        with keras.StatelessScope([(variable, f(weights)) for variable, f in fill]):
+            return forward(_without_prefix(tensors, "in."), weights)
 
-    found = dict(call(given))
+    found = dict(_compiled(call)(given))
     for group, terms in case.objectives.items():
         prefix = f"grad.{group}." if group else "grad."
         names = [name for name in case.starting_with(prefix) if name.startswith(("in.", "w."))]
 
         def value(*changed, terms=terms, names=names):
             tensors = {**given, **dict(zip(names, changed, strict=True))}
-            weights = _without_prefix(tensors, "w.")
-            with keras.StatelessScope([(variable, f(weights)) for variable, f in fill]):
-                return objective(terms, call(tensors), case.arrays)
+            return objective(terms, call(tensors), case.arrays)
 
         for name, gradient in zip(names, gradients(value, [given[n] for n in names]), strict=True):
             found[prefix + name] = gradient
     return found
+
+
+def _compiled(function: Callable) -> Callable:
+    """On JAX, which would compile every operation by itself, the function compiled at once."""
+    if keras.backend.backend() != "jax":
+        return function
+    import jax
+
+    return jax.jit(function)
 
 
 def objective(terms: Iterable[str], found: Mapping, arrays: Mapping):
@@ -277,7 +286,8 @@ def _tensorflow_gradients(value: Callable, start: list) -> list:
 def _jax_gradients(value: Callable, start: list) -> list:
     import jax
 
-    return jax.grad(lambda values: ops.convert_to_tensor(value(values)))(start)
+    # One compilation of the whole, not one of every operation.
+    return jax.jit(jax.grad(lambda values: ops.convert_to_tensor(value(values))))(start)
 
 
 def _torch_gradients(value: Callable, start: list) -> list:
@@ -342,25 +352,38 @@ def norm(layer, name: str) -> Fill:
 
 
 def lstm(layer, name: str) -> Fill:
-    """An `LSTM` or its cell from `name.w_ih`, `.w_hh`, `.b_ih`, `.b_hh`; gates i, f, g, o."""
-    cell = getattr(layer, "cell", layer)
+    """An `LSTM`, its cell, or its three weights, from `name.w_ih`, `.w_hh`, `.b_ih`, `.b_hh`.
+
+    Gates i, f, g, o.
+    """
+    kernel, recurrent_kernel, bias = _recurrent_weights(layer)
     return [
-        (cell.kernel, lambda w: ops.transpose(w[f"{name}.w_ih"])),
-        (cell.recurrent_kernel, lambda w: ops.transpose(w[f"{name}.w_hh"])),
-        (cell.bias, lambda w: w[f"{name}.b_ih"] + w[f"{name}.b_hh"]),
+        (kernel, lambda w: ops.transpose(w[f"{name}.w_ih"])),
+        (recurrent_kernel, lambda w: ops.transpose(w[f"{name}.w_hh"])),
+        (bias, lambda w: w[f"{name}.b_ih"] + w[f"{name}.b_hh"]),
     ]
 
 
 def gru(layer, name: str) -> Fill:
-    """A `GRU(reset_after=True)` or its cell from the same four; gates r, z, n."""
-    cell = getattr(layer, "cell", layer)
+    """A `GRU(reset_after=True)`, its cell, or its three weights, from the same four.
+
+    Gates r, z, n.
+    """
+    kernel, recurrent_kernel, bias = _recurrent_weights(layer)
 
     def keras_order(rows):
         reset, update, new = ops.split(rows, 3, axis=0)
         return ops.concatenate([update, reset, new], axis=0)
 
     return [
-        (cell.kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_ih"]))),
-        (cell.recurrent_kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_hh"]))),
-        (cell.bias, lambda w: ops.stack([keras_order(w[f"{name}.b_{side}h"]) for side in "ih"])),
+        (kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_ih"]))),
+        (recurrent_kernel, lambda w: ops.transpose(keras_order(w[f"{name}.w_hh"]))),
+        (bias, lambda w: ops.stack([keras_order(w[f"{name}.b_{side}h"]) for side in "ih"])),
     ]
+
+
+def _recurrent_weights(layer):
+    if isinstance(layer, (list, tuple)):
+        return layer
+    cell = getattr(layer, "cell", layer)
+    return cell.kernel, cell.recurrent_kernel, cell.bias
