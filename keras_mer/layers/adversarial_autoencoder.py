@@ -11,7 +11,7 @@ from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers._masking import masked_mean, presence, zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built
 
-GENERATORS = ("reversal", "non_saturating")
+GENERATORS = ("reversal", "non_saturating", "alternating")
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -28,8 +28,9 @@ class AdversarialAutoencoder(WeightedLayer):
     the discriminator's gradient turned around; with `"non_saturating"` it minimises
     - mean log D(s). A clip whose steps are all masked has the code 0 and adds no loss.
 
-    Makhzani's order, in which the discriminator and then the encoder are updated on the
-    same batch, takes several steps of an optimizer per batch and so is not part of `fit`.
+    With `"alternating"` the two take turns from batch to batch, the discriminator first, so
+    that each answers what the other has become, as in Makhzani's order, within plain `fit`.
+    Who waits gets gradients of zero; the momentum of an optimizer such as Adam moves it on.
 
     Args:
         latent_dim: width of the codes.
@@ -39,7 +40,7 @@ class AdversarialAutoencoder(WeightedLayer):
         reconstruction_weight: weight of L_rec; with 0 there is no decoder.
         discriminator_weight: weight of L_disc; with 0 there is no discriminator.
         generator_weight: weight of the encoder's answer to it.
-        generator: `"reversal"` or `"non_saturating"`.
+        generator: `"reversal"`, `"non_saturating"` or `"alternating"`.
         epsilon: the epsilon of the layer normalisation.
         seed: seed of the draws from the Gaussian.
         **kwargs: initializers, regularizers and constraints of kernels and biases, named
@@ -55,7 +56,7 @@ class AdversarialAutoencoder(WeightedLayer):
 
     Raises:
         ValueError: if a weight is negative, the encoder shall fool a discriminator without
-            a weight, or the generator is neither of the two.
+            a weight, or the generator is none of the three.
 
     Example:
 
@@ -79,7 +80,7 @@ class AdversarialAutoencoder(WeightedLayer):
         reconstruction_weight: float = 0.1,
         discriminator_weight: float = 1.0,
         generator_weight: float = 0.05,
-        generator: Literal["reversal", "non_saturating"] = "reversal",
+        generator: Literal["reversal", "non_saturating", "alternating"] = "reversal",
         epsilon: float = 1e-5,
         seed: int | None = None,
         **kwargs: Any,
@@ -134,6 +135,10 @@ class AdversarialAutoencoder(WeightedLayer):
                 self.built_dense(f"discriminator_{i}", units, (None, width))
                 for i, (width, units) in enumerate(pairwise(widths))
             ]
+        if self.generator == "alternating":
+            self.turn = self.add_weight(
+                (), "zeros", dtype="float32", autocast=False, trainable=False, name="turn"
+            )
         self.built = True
 
     def call(self, sequence: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
@@ -218,7 +223,13 @@ class AdversarialAutoencoder(WeightedLayer):
         if self.generator == "reversal" or not self.generator_weight:
             return loss
         fooled = ops.softplus(-self.discriminate(code, frozen=True))
-        return loss + self.generator_weight * _mean_of(fooled, present)
+        answer = self.generator_weight * _mean_of(fooled, present)
+        if self.generator == "non_saturating":
+            return loss + answer
+        waits = 1 - self.turn  # a value of its own, which the assignment leaves alone
+        total = waits * loss + (1 - waits) * answer
+        self.turn.assign(waits)
+        return total
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(batch, latent_dim)."""

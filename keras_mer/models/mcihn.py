@@ -47,7 +47,8 @@ class MCIHN(MultimodalModel):
             out, with a `generator_weight` of 0.
         generator_weight: weight of each encoder's answer to its discriminator.
         discrepancy_weight: weight of the discrepancy between each pair.
-        generator: `"reversal"` or `"non_saturating"`, as in `AdversarialAutoencoder`.
+        generator: `"reversal"`, `"non_saturating"` or `"alternating"`, as in
+            `AdversarialAutoencoder`.
         gate: whether to make interaction features and to lessen the discrepancy; without
             it the codes alone are fused.
         outputs: size of the prediction: 1 for a score, the number of labels for classes.
@@ -98,7 +99,7 @@ class MCIHN(MultimodalModel):
         discriminator_weight: float = 1.0,
         generator_weight: float = 0.05,
         discrepancy_weight: float = 0.1,
-        generator: Literal["reversal", "non_saturating"] = "reversal",
+        generator: Literal["reversal", "non_saturating", "alternating"] = "reversal",
         gate: bool = True,
         outputs: int = 1,
         activation: Any = None,

@@ -48,7 +48,7 @@ def moved(layer, **arguments):
     }
 
 
-@pytest.mark.parametrize("generator", ["reversal", "non_saturating"])
+@pytest.mark.parametrize("generator", ["reversal", "non_saturating", "alternating"])
 def test_contract(generator):
     run_layer_test(
         lambda **kwargs: small(generator=generator, **kwargs),
@@ -73,6 +73,13 @@ def test_every_loss_moves_the_weights_it_should_and_no_others(weights, parts, ge
     layer = small(generator=generator, **dict(zip(names, weights, strict=True)))
     layer.build(SEQUENCE.shape)
     assert moved(layer) == parts
+
+
+def test_discriminator_and_encoder_take_turns_when_alternating():
+    layer = small(generator="alternating", reconstruction_weight=0.0)
+    layer.build(SEQUENCE.shape)
+    turns = [moved(layer) for _ in range(3)]
+    assert turns == [{"discriminator"}, {"encoder"}, {"discriminator"}]
 
 
 def test_the_discriminator_learns_against_the_encoder():
@@ -129,7 +136,7 @@ def test_losses_are_finite_with_nothing_there_and_in_half_precision(dtype):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"generator": "alternating"}, "received 'alternating'"),
+        ({"generator": "least_squares"}, "received 'least_squares'"),
         ({"generator_weight": -1.0}, "0 or more; .*generator_weight=-1.0"),
         ({"discriminator_weight": 0.0}, "does not learn; received generator_weight=0.05"),
     ],
