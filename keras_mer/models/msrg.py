@@ -21,6 +21,7 @@ from keras_mer.layers import (
 from keras_mer.layers._masking import union
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
+from keras_mer.models._per_modality import per_modality
 
 FITS = ("resample", "cut")
 
@@ -223,15 +224,7 @@ def _encoder_widths(
     """The width of the GRUs of each modality."""
     if units is None:
         return {m: 190 if m == "text" else 95 for m in modalities}
-    if isinstance(units, int):
-        return dict.fromkeys(modalities, units)
-    missing = set(modalities) - set(units)
-    if missing:
-        raise ValueError(
-            f"MSRG received encoder_units for {', '.join(units)}; "
-            f"it needs them for {', '.join(sorted(missing))} as well"
-        )
-    return {m: units[m] for m in modalities}
+    return per_modality(units, modalities, "encoder_units", "MSRG")
 
 
 def _check(steps: int, fit_steps: str, units: int) -> None:

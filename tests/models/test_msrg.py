@@ -181,7 +181,7 @@ def test_trains_alike_on_every_backend_and_learns():
         ({"steps": 0}, "steps of 1 or more; received 0"),
         ({"units": 7}, "even units.*received 7"),
         ({"fit_steps": "stretch"}, "resample, cut; received 'stretch'"),
-        ({"encoder_units": {"text": 4}}, "needs them for audio, video as well"),
+        ({"encoder_units": {"text": 4}}, "received none for audio, video"),
         ({"joint_of": {"smell": "text"}}, "the modalities are text, audio, video"),
         ({"features": {"text": 4}}, "2 or more modalities; received 1: text"),
     ],
