@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+WIDTH = 120
+
 
 def subset_table(
     title: str,
@@ -15,16 +17,24 @@ def subset_table(
     Args:
         title: above the table.
         figures: names of the columns.
-        subsets: whose value is `None` where there are no figures.
+        subsets: whose value is `None` where there are no figures; they are named below.
         cell: what stands in a cell.
     """
     from rich.table import Table
 
     figures = list(figures)
-    table = Table("modalities", *figures, title=title)
+    untrained = [" + ".join(subset) for subset, value in subsets.items() if not value]
+    note = f"not trained: {', '.join(untrained)}" if untrained else None
+    table = Table("modalities", *figures, title=title, caption=note)
     for subset, value in subsets.items():
-        cells = [cell(subset, f) for f in figures] if value else ["not trained", *figures[1:]]
-        if not value:
-            cells[1:] = ["–"] * (len(figures) - 1)
-        table.add_row(" + ".join(subset), *cells)
+        if value:
+            table.add_row(" + ".join(subset), *(cell(subset, f) for f in figures))
     return table
+
+
+def show(table: Any) -> None:
+    """Prints a table, at a width that fits the figures where no terminal sets one."""
+    from rich.console import Console
+
+    console = Console()
+    (console if console.is_terminal else Console(width=WIDTH)).print(table)

@@ -8,7 +8,7 @@ import typer
 
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, Entry, command
-from keras_mer.cli._tables import subset_table
+from keras_mer.cli._tables import show, subset_table
 
 
 class Split(StrEnum):
@@ -27,8 +27,6 @@ def evaluate(
     debug: Debug = False,
 ) -> None:
     """Score an entry on data, with every subset of its modalities."""
-    from rich.console import Console
-
     with quiet_start():
         from keras_mer import zoo
         from keras_mer.training import Recipe, evaluate_subsets
@@ -46,6 +44,4 @@ def evaluate(
     table = evaluate_subsets(zoo.load(name), dataset, split.value, protocol, trained)
     figures = next(value for value in table.values() if value)
     title = f"{entry.name}: {split.value} part, {dataset.counts[split.value]} rows, {protocol}"
-    Console().print(
-        subset_table(title, figures, table, lambda subset, f: f"{(table[subset] or {})[f]:.4f}")
-    )
+    show(subset_table(title, figures, table, lambda subset, f: f"{(table[subset] or {})[f]:.4f}"))

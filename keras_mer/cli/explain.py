@@ -7,6 +7,7 @@ import typer
 
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, Entry, command
+from keras_mer.cli._tables import show
 
 
 @command
@@ -17,7 +18,6 @@ def explain(
     debug: Debug = False,
 ) -> None:
     """Score texts, and draw what the gates of the model let through."""
-    from rich.console import Console
     from rich.table import Table
 
     with quiet_start():
@@ -40,7 +40,7 @@ def explain(
                 for m in reading.shares
             ),
         )
-    Console().print(table)
+    show(table)
     scores = [float(p.score or 0) for p in predictions]
     draw_gates(text, scores, reading, picture, title=f"{name}: scores and gates")
     typer.echo(f"wrote {picture}")

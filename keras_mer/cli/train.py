@@ -8,7 +8,7 @@ import typer
 
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, command
-from keras_mer.cli._tables import subset_table
+from keras_mer.cli._tables import show, subset_table
 
 
 @command
@@ -29,8 +29,6 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a recipe, resuming what was interrupted, and score the test part once."""
-    from rich.console import Console
-
     with quiet_start():
         from keras_mer import metrics
         from keras_mer.training import Recipe, publish, train_seeds
@@ -50,7 +48,7 @@ def train(
         result.test[0],
         lambda subset, figure: shown(result.values(figure, subset), figure),
     )
-    Console().print(table)
+    show(table)
     if entry:
         typer.echo(f"wrote {publish(result, entry)}")
 
@@ -81,6 +79,8 @@ class _Progress:
         self.bar.stop()
 
     def __call__(self, seed: int, epoch: int, figures: dict[str, Any]) -> None:
+        for finished in set(self.tasks) - {seed}:
+            self.bar.stop_task(self.tasks[finished])
         if seed not in self.tasks:
             self.tasks[seed] = self.bar.add_task(
                 f"seed {seed} of {self.seeds}", total=self.recipe.training["epochs"], figures=""
