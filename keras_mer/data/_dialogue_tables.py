@@ -56,9 +56,7 @@ def read_tables(
     """The data set of a layout's files, with `column` as the label."""
     root = found_tables(Path(folder), layout)
     if root is None:
-        raise FileNotFoundError(
-            f"no {layout.name} in {folder}: expected {', '.join(layout.files)}"
-        )
+        raise FileNotFoundError(f"no {layout.name} in {folder}: expected {', '.join(layout.files)}")
     needed = (
         *("Utterance", "Speaker", column, "Utterance_ID", "Season", "Episode"),
         *(*layout.dialogue, layout.start, layout.end),

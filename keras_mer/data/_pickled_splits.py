@@ -73,7 +73,9 @@ def splits_of(path: str | Path, content: Any, fits: Callable[[Any], bool], expec
     """
     content = load_pickle(path) if content is None else content
     if not fits(content):
-        raise ValueError(f"{path} is not of this format: expected {expected}; it has {_seen(content)}")
+        raise ValueError(
+            f"{path} is not of this format: expected {expected}; it has {_seen(content)}"
+        )
     return {OUR_SPLITS[name]: content[name] for name in content if name in OUR_SPLITS}
 
 
@@ -130,7 +132,8 @@ def modalities_of(
     if not steps:
         raise ValueError(f"{path} has none of {', '.join(OUR_MODALITIES)}")
     return {
-        name: finite(name, rows, cautions) for name, rows in _without_padding(steps, lengths).items()
+        name: finite(name, rows, cautions)
+        for name, rows in _without_padding(steps, lengths).items()
     }
 
 
@@ -139,7 +142,7 @@ def _lengths(splits: Mapping[str, Split], modality: str) -> np.ndarray | None:
     parts = list(splits.values())
     if all(f"{modality}_lengths" in part for part in parts):
         return np.concatenate([np.ravel(part[f"{modality}_lengths"]) for part in parts]).astype(int)
-    if modality == "text" and all(np.ndim(part.get("text_bert")) == 3 for part in parts):
+    if modality == "text" and all(np.ndim(part.get("text_bert", 0)) == 3 for part in parts):
         masks = [np.asarray(part["text_bert"])[:, 1] for part in parts]
         return np.concatenate([(mask != 0).sum(1) for mask in masks])
     return None

@@ -76,9 +76,7 @@ def number(text: str, path: Path, line: int, column: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(
-            f"{path}, line {line}: the {column} {text!r} is not a number"
-        ) from None
+        raise ValueError(f"{path}, line {line}: the {column} {text!r} is not a number") from None
 
 
 def class_labels(
@@ -89,9 +87,7 @@ def class_labels(
     given = list(values)
     unknown = next((value for value in given if value not in place), None)
     if unknown is not None:
-        raise ValueError(
-            f"{path} has the {column} {unknown!r}; expected one of {', '.join(names)}"
-        )
+        raise ValueError(f"{path} has the {column} {unknown!r}; expected one of {', '.join(names)}")
     return np.array([place[value] for value in given], dtype="int32")
 
 
@@ -120,7 +116,9 @@ def finite(
     wrong = ~np.isfinite(rows.values)
     if not wrong.any():
         return rows
-    cautions.append(f"{int(wrong.sum())} values of {modality} that are NaN or infinite {values_are}")
+    cautions.append(
+        f"{int(wrong.sum())} values of {modality} that are NaN or infinite {values_are}"
+    )
     return Ragged(np.where(wrong, 0, rows.values), rows.offsets)
 
 

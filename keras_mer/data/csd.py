@@ -53,7 +53,7 @@ class ComputationalSequence:
             raise ValueError(
                 f"{self.path}: {video} has intervals {intervals.shape}; expected (steps, 2)"
             )
-        return intervals.astype("float64")  # type: ignore[no-any-return]
+        return intervals.astype("float64")
 
     def words(self, video: str) -> list[str]:
         """One word per step."""
@@ -70,7 +70,7 @@ class ComputationalSequence:
             )
         odd = ~np.isfinite(values)
         self.wrong += int(odd.sum())
-        return np.where(odd, 0, values).astype("float32")  # type: ignore[no-any-return]
+        return np.where(odd, 0, values).astype("float32")
 
     @property
     def dim(self) -> int:

@@ -411,7 +411,7 @@ def _texts(texts: Iterable[str], rows: int) -> np.ndarray:
 
 
 def _column(name: str, values: Any, rows: int) -> np.ndarray:
-    array = np.array(values.tolist() if getattr(values, "dtype", None) == object else values)
+    array = np.array(values)
     if array.dtype.kind not in "biufU" or array.ndim not in (1, 2) or len(array) != rows:
         raise ValueError(
             f"the column {name!r} must be {rows} numbers or strings, as many as labels; "

@@ -131,7 +131,7 @@ def _splits(
     known = read_conv_emotion(path)
     split = dict(zip(known.groups.tolist(), known.splits.tolist(), strict=True))
     stray = next((name for name in dialogues if name not in split), None)
-    same = labels != "emotion6" or np.array_equal(known.labels, classes)
+    same = labels != "emotion6" or classes is None or np.array_equal(known.labels, classes)
     if stray is not None or not same:
         odd = f"it lacks the dialogue {stray}" if stray else "its emotions differ"
         raise ValueError(f"{path} does not belong to these labels: {odd}")

@@ -143,7 +143,8 @@ def _own_statistics(features: Mapping[str, Ragged], splits: np.ndarray) -> list[
     return [
         OWN_STATISTICS.format(split)
         for split in ("valid", "test")
-        if (splits == split).any() and features
+        if (splits == split).any()
+        and features
         and all(
             np.abs(rows.take(splits == split).values.mean(axis=0, dtype="float64")).max() < 0.01
             for rows in features.values()

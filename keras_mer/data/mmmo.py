@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +81,11 @@ def read_mmmo(folder: str | Path, task: str = "regression", allow_leaks: bool = 
         features,
         (rating > POSITIVE).astype("int32") if classes else rating,
         splits,
-        ids=[f"{split}_{i}" for split, part in zip(SPLITS, labels, strict=True)
-             for i in range(len(part))],
+        ids=[
+            f"{split}_{i}"
+            for split, part in zip(SPLITS, labels, strict=True)
+            for i in range(len(part))
+        ],
         description={
             "name": "ICT-MMMO",
             "label_names": ["negative", "positive"] if classes else None,
@@ -96,7 +100,7 @@ def read_mmmo(folder: str | Path, task: str = "regression", allow_leaks: bool = 
     )
 
 
-def _part(root: Path, split: str, count: int) -> dict[str, list[np.ndarray | None]]:
+def _part(root: Path, split: str, count: int) -> dict[str, Sequence[np.ndarray | None]]:
     """The rows of a part; None for a modality whose file is absent."""
     steps = {}
     for name, file in FILES.items():
@@ -104,12 +108,15 @@ def _part(root: Path, split: str, count: int) -> dict[str, list[np.ndarray | Non
         if path.is_file():
             steps[name] = steps_array(_array(path), str(path))
     shapes = {name: array.shape[:2] for name, array in steps.items()}
-    if not steps or len({(count, *shape[1:]) for shape in shapes.values()} | set(shapes.values())) > 1:
+    if (
+        not steps
+        or len({(count, *shape[1:]) for shape in shapes.values()} | set(shapes.values())) > 1
+    ):
         raise ValueError(
             f"{root}: the {split} part has {count} labels and the shapes {shapes}; expected "
             "features of the same rows and steps"
         )
-    rows: dict[str, list[np.ndarray | None]] = {name: [None] * count for name in FILES}
+    rows: dict[str, Sequence[np.ndarray | None]] = {name: [None] * count for name in FILES}
     return rows | trimmed(steps)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def read_ravdess(
     """
     path = Path(path)
     files: dict[str, Path] = {}
+    features: Mapping[str, Any]
     cautions = [CAUTION]
     if path.is_dir():
         files = dict(sorted((file.stem, file) for file in _files(path)))
@@ -123,7 +124,7 @@ def read_ravdess(
     )
 
 
-def _files(folder: Path) -> Iterable[Path]:
+def _files(folder: Path) -> Iterator[Path]:
     return (
         file
         for file in folder.rglob("*-*-*-*-*-*-*.*")
@@ -143,7 +144,7 @@ def _vectors(path: Path, content: Any) -> Mapping[str, np.ndarray]:
             f"{path}: {odd} has the shape {np.shape(content[odd])}; expected ({width},), "
             f"{ACTION_UNITS} action units and {AUDIO_STEPS} values of audio"
         )
-    return content  # type: ignore[no-any-return]
+    return content
 
 
 def _means(rows: np.ndarray) -> dict[str, np.ndarray]:

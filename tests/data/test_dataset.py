@@ -196,7 +196,7 @@ def test_columns_go_with_the_rows(tmp_path):
     assert loaded.columns["start"].tolist() == [2.0, 0.0]
     with pytest.raises(ValueError, match="column 'speaker' must be 4 numbers or strings"):
         small(columns={"speaker": ["a"]})
-    with pytest.raises(ValueError, match="column 'x' must be 4 numbers or strings.*object"):
+    with pytest.raises(ValueError, match=r"column 'x' must be 4 numbers or strings.*object"):
         small(columns={"x": [None, 1, 2, 3]})
 
 
