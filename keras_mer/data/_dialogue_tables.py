@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,14 +90,22 @@ def read_tables(
         allow_leaks=allow_leaks,
         columns={
             "dialogue": dialogues,
-            "position": [int(row["Utterance_ID"]) for row in rows],
+            "position": _whole(rows, "Utterance_ID", layout),
             "speaker": [_speaker(row["Speaker"]) for row in rows],
-            "season": [int(row["Season"]) for row in rows],
-            "episode": [int(row["Episode"]) for row in rows],
+            "season": _whole(rows, "Season", layout),
+            "episode": _whole(rows, "Episode", layout),
             "start": [_seconds(row[layout.start]) for row in rows],
             "end": [_seconds(row[layout.end]) for row in rows],
         },
     )
+
+
+def _whole(rows: Sequence[Mapping[str, str]], column: str, layout: Layout) -> list[int]:
+    try:
+        return [int(row[column]) for row in rows]
+    except ValueError as error:
+        files = ", ".join(layout.files)
+        raise ValueError(f"{files}: {column} must be whole numbers: {error}") from None
 
 
 def _speaker(cell: str) -> str:
