@@ -198,7 +198,7 @@ def _dataset(
     ]
     kinds = [kind for kind in ("text", "audio", "video") if kind in sequences]
     values = np.stack([segment["label"] for segment in segments])
-    names = [segment["video"] for segment in segments]
+    names = [segment["group"] for segment in segments]
     columns = {key: [segment[key] for segment in segments] for key in ("start", "end")}
     return Dataset(
         {
@@ -236,7 +236,7 @@ def _segments(
         inside = _inside(times, (start, end))
         segment = {
             "id": f"{video}[{place}]",
-            "video": video,
+            "group": video,
             "label": label,
             "start": start,
             "end": end,
