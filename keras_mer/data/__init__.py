@@ -2,6 +2,7 @@
 
 from keras_mer.data._pickle_reader import RefusedPickleError
 from keras_mer.data.batching import Batches, pad
+from keras_mer.data.check import check
 from keras_mer.data.clips import read_clips
 from keras_mer.data.conv_emotion import read_conv_emotion
 from keras_mer.data.csd import read_csd
@@ -32,6 +33,7 @@ __all__ = [
     "Preprocessor",
     "Ragged",
     "RefusedPickleError",
+    "check",
     "generate",
     "load_object_npz",
     "load_pickle",

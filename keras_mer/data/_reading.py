@@ -98,7 +98,7 @@ def held_out_splits(
     splits = np.full(len(groups), "train")
     known = set(groups)
     for split, wanted in (("valid", valid), ("test", test)):
-        names = [str(name) for name in wanted]
+        names = [str(wanted)] if isinstance(wanted, (str, int)) else [str(n) for n in wanted]
         unknown = sorted(set(names) - known)
         if unknown:
             raise ValueError(

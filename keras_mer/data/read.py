@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,22 @@ class Format:
     read: Callable[..., Dataset]
     found: Callable[[Path], Path | None] | None = None
     fits: Callable[[Any], bool] | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """What the reader takes besides the path."""
+        return [name for name in list(signature(self.read).parameters)[1:] if name != "content"]
+
+    def dataset(self, path: Path, content: Any = None, **options: Any) -> Dataset:
+        """Reads a path; `content` is what is in its pickle, if it is read already."""
+        unknown = sorted(set(options) - set(self.options))
+        if unknown:
+            raise ValueError(
+                f"{self.name} has no option {', '.join(unknown)}; it takes "
+                f"{', '.join(self.options)}"
+            )
+        given = {} if content is None else {"content": content}
+        return self.read(path, **given, **options)
 
 
 FORMATS: dict[str, Format] = {
@@ -88,34 +105,27 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset
     Raises:
         FileNotFoundError: if there is nothing at `path`.
         RefusedPickleError: if a pickle holds more than data.
-        ValueError: if the format is not known, or a folder holds several data sets.
+        ValueError: if the format or an option is not known, or a folder holds several data sets.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
     if format is not None:
-        return _known(path, format).read(path, **options)
+        return _known(path, format).dataset(path, **options)
     if path.is_dir():
-        return _of_folder(path).read(path, **options)
+        return _of_folder(path).dataset(path, **options)
     if path.suffix.lower() in PICKLES:
         content = load_pickle(path)
-        return _of_content(path, content).read(path, content=content, **options)
+        return _of_content(path, content).dataset(path, content, **options)
     if path.suffix == ".npz":
-        return Dataset.load(path, **options)
+        return FORMATS["npz"].dataset(path, **options)
     raise ValueError(f"{path} is of no known format; {_formats()}")
 
 
-def found_format(path: str | Path) -> Format | None:
-    """The format of a file or folder, or None if it is not known."""
-    path = Path(path)
-    try:
-        if path.is_dir():
-            return _of_folder(path)
-        if path.suffix.lower() in PICKLES:
-            return _of_content(path, load_pickle(path))
-    except ValueError:
-        return None
-    return FORMATS["npz"] if path.suffix == ".npz" else None
+def format_of_content(content: Any) -> Format | None:
+    """The format of what is in a pickle, or None if it is not known."""
+    fitting = (f for f in FORMATS.values() if f.fits is not None and f.fits(content))
+    return next(fitting, None)
 
 
 def _known(path: Path, name: str) -> Format:
@@ -139,11 +149,11 @@ def _of_folder(path: Path) -> Format:
 
 
 def _of_content(path: Path, content: Any) -> Format:
-    for format in FORMATS.values():
-        if format.fits is not None and format.fits(content):
-            return format
-    kind = type(content).__name__
-    raise ValueError(f"{path} holds a {kind} and is of no known format; {_formats()}")
+    format = format_of_content(content)
+    if format is None:
+        kind = type(content).__name__
+        raise ValueError(f"{path} holds a {kind} and is of no known format; {_formats()}")
+    return format
 
 
 def _formats() -> str:
