@@ -151,6 +151,9 @@ def _lengths(splits: Mapping[str, Split], modality: str) -> np.ndarray | None:
 def _without_padding(
     steps: Mapping[str, np.ndarray], lengths: Mapping[str, np.ndarray | None]
 ) -> dict[str, Ragged]:
+    if lengths.get("text") is not None:  # BERT's vectors of padding are not 0
+        time = np.arange(steps["text"].shape[1])
+        steps["text"][time >= np.asarray(lengths["text"])[:, np.newaxis]] = 0
     aligned = len({array.shape[1] for array in steps.values()}) == 1 and not any(
         lengths[name] is not None for name in steps if name != "text"
     )

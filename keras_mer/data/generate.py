@@ -119,7 +119,7 @@ def generate(
 
     >>> data = generate("meld", rows=50)
     >>> data
-    Dataset(generated, like meld: train 36, valid 4, test 10; text 600, audio 300)
+    Dataset(generated, like meld: train 37, valid 4, test 9; text 600, audio 300)
     """
     shape = SHAPES[choice("like", like, SHAPES)]
     counts = _counts(shape, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -36,8 +37,9 @@ def fits_ravdess(content: Any) -> bool:
 
 
 def found_ravdess(folder: Path) -> Path | None:
-    """The folder itself, if files below it are named as RAVDESS names its clips."""
-    return folder if next(_files(folder), None) is not None else None
+    """The innermost folder with all files below it that are named as RAVDESS names its clips."""
+    folders = {str(file.parent) for file in _files(folder)}
+    return Path(os.path.commonpath(folders)) if folders else None
 
 
 def read_ravdess(

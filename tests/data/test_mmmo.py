@@ -1,4 +1,5 @@
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -44,6 +45,12 @@ def test_only_the_zeros_around_a_row_go(tmp_path):
     data = read_mmmo(tmp_path)
     assert data.features["audio"][0].tolist() == [[1, 1], [0, 0], [1, 1], [0, 0]]
     assert data.features["video"][0].tolist() == [[0, 0], [1, 1], [0, 0], [1, 1]]
+
+
+def test_without_h5py_the_extra_is_named(real_data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(ImportError, match=r'needed to read HDF5 files: pip install "keras-mer\[hd'):
+        read_mmmo(real_data)
 
 
 def test_damaged_files_are_refused(real_data, tmp_path):

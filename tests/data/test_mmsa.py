@@ -60,6 +60,14 @@ def saved(tmp_path):
     return save
 
 
+def test_text_beyond_its_tokens_is_padding_whatever_stands_there(saved):
+    content = mmsa(True)
+    for part in content.values():
+        part["text"] += 1
+    data = read_mmsa(saved(content), corpus="mosi")
+    assert data.features["text"].lengths.tolist() == [1, 2, 3, 1, 2, 1, 2]
+
+
 @pytest.mark.parametrize("aligned", [True, False])
 def test_aligned_and_unaligned_files(saved, aligned):
     data = read_mmsa(saved(mmsa(aligned)), corpus="mosi")
