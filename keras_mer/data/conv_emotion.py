@@ -73,6 +73,16 @@ def read_conv_emotion(
         RefusedPickleError: if the file holds more than data.
         ValueError: if it is not such a file, or its dialogues do not fit together.
 
+    Example:
+
+    >>> import pickle, tempfile
+    >>> path = Path(tempfile.mkdtemp(), "iemocap.pkl")
+    >>> name = "Ses01F_impro01"
+    >>> turns = ({name: ["F", "M"]}, {name: [0, 2]}, {name: ["Great!", "Why?"]})
+    >>> _ = path.write_bytes(pickle.dumps((*turns, [name], [], [])))
+    >>> read_conv_emotion(path).columns["speaker"].tolist()
+    ['Ses01F', 'Ses01M']
+
     Reference: Poria et al., "Emotion Recognition in Conversation", 2019.
     """
     choice("labels", labels, ("emotion", "sentiment"))

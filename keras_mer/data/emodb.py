@@ -63,6 +63,15 @@ def read_emodb(
     Raises:
         FileNotFoundError: if there are no recordings named as in 03a01Wa.wav.
 
+    Example:
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("03a01Wa.wav", "08a01Na.wav"):
+    ...     (folder / name).touch()
+    >>> read_emodb(folder, test=["08"])
+    Dataset(EMO-DB: train 1, valid 0, test 1; no features)
+
     Reference: Burkhardt et al., "A Database of German Emotional Speech", 2005.
     """
     root = found_emodb(Path(folder))

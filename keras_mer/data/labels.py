@@ -55,6 +55,14 @@ def read_labels(
         FileNotFoundError: if the labels are not there.
         LeakError: if the split shares videos.
         ValueError: if the file is not of this kind.
+
+    Example:
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "own.csv")
+    >>> _ = path.write_text("name,split,sentiment\\nabc_1,train,-1.5\\nxyz_1,test,2\\n")
+    >>> read_labels(path, corpus="mosi").labels.tolist()
+    [-1.5, 2.0]
     """
     path = Path(path)
     choice("language", language, ("english", "chinese"))

@@ -64,6 +64,15 @@ def read_misa(path: str | Path, allow_leaks: bool = False, content: Any = None) 
         RefusedPickleError: if a file holds more than data.
         ValueError: if it is not such a file.
 
+    Example:
+
+    >>> import pickle, tempfile
+    >>> words = (np.array([1, 2]), np.ones((2, 47)), np.ones((2, 74)), ["not", "bad"])
+    >>> path = Path(tempfile.mkdtemp(), "dev.pkl")
+    >>> _ = path.write_bytes(pickle.dumps([(words, np.array([[0.8]]), "abc[0]")]))
+    >>> read_misa(path)
+    Dataset(CMU-MOSI: train 0, valid 1, test 0; audio 74, video 47)
+
     Reference: Hazarika et al., "MISA: Modality-Invariant and -Specific Representations for
     Multimodal Sentiment Analysis", 2020.
     """

@@ -63,6 +63,15 @@ def read_mmsa(
         RefusedPickleError: if the file holds more than data.
         ValueError: if it is not such a file.
 
+    Example:
+
+    >>> import pickle, tempfile
+    >>> part = {"id": ["abc$_$1"], "regression_labels": [0.4], "audio": np.ones((1, 3, 5))}
+    >>> path = Path(tempfile.mkdtemp(), "own.pkl")
+    >>> _ = path.write_bytes(pickle.dumps({"train": part}))
+    >>> read_mmsa(path, corpus="mosi")
+    Dataset(CMU-MOSI: train 1, valid 0, test 0; audio 5)
+
     Reference: Mao et al., "M-SENA: An Integrated Platform for Multimodal Sentiment Analysis",
     2022.
     """

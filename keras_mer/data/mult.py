@@ -50,6 +50,15 @@ def read_mult(
         RefusedPickleError: if the file holds more than data.
         ValueError: if it is not such a file.
 
+    Example:
+
+    >>> import pickle, tempfile
+    >>> steps = {name: np.ones((1, 3, 5)) for name in ("text", "audio", "vision")}
+    >>> path = Path(tempfile.mkdtemp(), "own.pkl")
+    >>> _ = path.write_bytes(pickle.dumps({"test": steps | {"labels": np.ones((1, 1, 1))}}))
+    >>> read_mult(path, corpus="mosi")
+    Dataset(CMU-MOSI: train 0, valid 0, test 1; text 5, audio 5, video 5)
+
     Reference: Tsai et al., "Multimodal Transformer for Unaligned Multimodal Language
     Sequences", 2019.
     """

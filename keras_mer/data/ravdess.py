@@ -71,6 +71,15 @@ def read_ravdess(
         RefusedPickleError: if the file holds more than data.
         ValueError: if there are no clips of this name, or features of another shape.
 
+    Example:
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "03-01-06-01-02-01-12.wav").touch()
+    >>> clips = read_ravdess(folder)
+    >>> clips.description["label_names"][clips.labels[0]], clips.groups[0].item()
+    ('fearful', '12')
+
     Reference: Livingstone and Russo, "The Ryerson Audio-Visual Database of Emotional Speech and
     Song", 2018.
     """

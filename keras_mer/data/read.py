@@ -106,6 +106,14 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset
         FileNotFoundError: if there is nothing at `path`.
         RefusedPickleError: if a pickle holds more than data.
         ValueError: if the format or an option is not known, or a folder holds several data sets.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "03a01Wa.wav").touch()
+    >>> read(folder)
+    Dataset(EMO-DB: train 1, valid 0, test 0; no features)
     """
     path = Path(path)
     if not path.exists():
