@@ -108,6 +108,17 @@ def joined(splits: Mapping[str, Split], field: str, path: str | Path) -> np.ndar
         raise ValueError(f"{path}: {field!r} does not fit together in all parts: {error}") from None
 
 
+def column_of(splits: Mapping[str, Split], field: str, rows: int, path: str | Path) -> np.ndarray:
+    """A field with one number per row."""
+    values = joined(splits, field, path)
+    if values.size != rows or values.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{path}: {field} has the shape {values.shape} and the type {values.dtype}; expected "
+            f"{rows} numbers, as many as ids"
+        )
+    return values.reshape(rows)
+
+
 def split_names(splits: Mapping[str, Split], field: str) -> np.ndarray:
     """(n,) the split of each row."""
     return np.repeat(list(splits), [len(part[field]) for part in splits.values()])
@@ -141,11 +152,15 @@ def _lengths(splits: Mapping[str, Split], modality: str) -> np.ndarray | None:
     """The lengths that the file gives, or those of the mask of its BERT tokens."""
     parts = list(splits.values())
     if all(f"{modality}_lengths" in part for part in parts):
-        return np.concatenate([np.ravel(part[f"{modality}_lengths"]) for part in parts]).astype(int)
-    if modality == "text" and all(np.ndim(part.get("text_bert", 0)) == 3 for part in parts):
-        masks = [np.asarray(part["text_bert"])[:, 1] for part in parts]
-        return np.concatenate([(mask != 0).sum(1) for mask in masks])
-    return None
+        lengths = [np.ravel(part[f"{modality}_lengths"]).astype(int) for part in parts]
+    elif modality == "text" and all(np.ndim(part.get("text_bert", 0)) == 3 for part in parts):
+        lengths = [(np.asarray(part["text_bert"])[:, 1] != 0).sum(1) for part in parts]
+    else:
+        return None
+    given, rows = [len(n) for n in lengths], [len(part[modality]) for part in parts]
+    if given != rows:
+        raise ValueError(f"{modality} has {rows} rows in its parts, but {given} lengths")
+    return np.concatenate(lengths)
 
 
 def _without_padding(

@@ -156,7 +156,8 @@ def _check_turns(parts: Mapping[str, Any], dialogues: Sequence[Any], path: str |
         if name in SPLITS:
             continue
         for dialogue in dialogues:
-            turns = len(part[dialogue]) if dialogue in part else 0
+            has = dialogue in part and hasattr(part[dialogue], "__len__")
+            turns = len(part[dialogue]) if has else 0
             if turns != len(parts["emotions"][dialogue]):
                 raise ValueError(
                     f"{path}: dialogue {dialogue!r} has {turns} {name} for "
@@ -174,8 +175,10 @@ def _features(
     layers: dict[str, list[np.ndarray]] = {}
     for name in parts:
         if name.rstrip("1234") in FEATURES:
-            rows = np.stack([np.ravel(row) for row in _values(parts, name, dialogues)])
-            layers.setdefault(name.rstrip("1234"), []).append(rows)
+            rows = [np.ravel(row) for row in _values(parts, name, dialogues)]
+            if len({len(row) for row in rows}) > 1:
+                raise ValueError(f"{name} is of different widths in its utterances")
+            layers.setdefault(name.rstrip("1234"), []).append(np.stack(rows))
     return {
         name: finite(name, Ragged.from_list(np.mean(rows, axis=0)), cautions)
         for name, rows in layers.items()

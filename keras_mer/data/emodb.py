@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_mer.data._reading import found_folder, held_out_splits
+from keras_mer.data._reading import found_folder, held_out_splits, number
 from keras_mer.data.dataset import Dataset
 
 NAME = re.compile(r"(\d\d)([ab]\d\d)([WLEAFTN])([a-z])")
@@ -115,10 +115,11 @@ def _listeners(root: Path, names: list[str]) -> dict[str, list[float]]:
     if path is None:
         return {}
     found: dict[str, list[float]] = {}
-    for line in path.read_text(encoding="latin-1").splitlines()[1:]:
+    for place, line in enumerate(path.read_text(encoding="latin-1").splitlines()[1:], 2):
         cells = line.replace("\xa0", " ").replace(",", ".").split()
         if len(cells) == 4:
-            found[cells[1].partition(".")[0]] = [float(cells[2]), float(cells[3])]
+            shares = [number(cell, path, place, "share") for cell in cells[2:]]
+            found[cells[1].partition(".")[0]] = shares
     unknown = [float("nan")] * 2
     table = [found.get(name, unknown) for name in names]
     return {"recognised": [row[0] for row in table], "natural": [row[1] for row in table]}

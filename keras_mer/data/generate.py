@@ -102,7 +102,8 @@ def generate(
 
     Args:
         like: whose shape.
-        rows: how many in all, in the proportions of the corpus; None for as many as it has.
+        rows: how many in all, in the proportions of the corpus; None for as many as it has
+            (CMU-MOSEI then takes some 2.5 GB).
         seed: the same seed makes the same data.
         missing: the share of rows in which each modality is missing, on its own.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_mer.data._pickled_splits import (
     Split,
+    column_of,
     found_corpus,
     has_splits,
     joined,
@@ -84,7 +85,7 @@ def read_mmsa(
     )
     ids = [_id(name) for name in joined(splits, "id", path)]
     known = found_corpus(corpus, len(ids), path)
-    labels = joined(splits, LABELS[task], path).reshape(len(ids))
+    labels = column_of(splits, LABELS[task], len(ids), path)
     classes = task == "classification"
     cautions = list(known.cautions)
     return Dataset(
@@ -138,7 +139,7 @@ def _columns(
     splits: Mapping[str, Split], field: str, rows: int, path: str | Path
 ) -> dict[str, np.ndarray]:
     return {
-        f"label_{name}": joined(splits, f"{field}_{letter}", path).reshape(rows).astype("float32")
+        f"label_{name}": column_of(splits, f"{field}_{letter}", rows, path).astype("float32")
         for letter, name in ONE_MODALITY.items()
         if all(f"{field}_{letter}" in part for part in splits.values())
     }

@@ -121,5 +121,9 @@ def test_other_contents_are_refused(saved):
     broken[3]["Ses02M_script01"].pop()
     with pytest.raises(ValueError, match="'Ses02M_script01' has 1 text for 2 emotions"):
         read_conv_emotion(saved(broken))
+    uneven = of_iemocap()
+    uneven[3]["Ses02M_script01"][0] = np.ones(9)
+    with pytest.raises(ValueError, match="text is of different widths"):
+        read_conv_emotion(saved(uneven))
     with pytest.raises(ValueError, match="labels must be one of emotion, sentiment"):
         read_conv_emotion(saved(of_meld()), labels="joy")

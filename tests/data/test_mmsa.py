@@ -145,6 +145,15 @@ def test_other_files_are_refused(saved):
         read_mmsa(saved({"train": {"labels": [1]}}))
     with pytest.raises(ValueError, match="task must be one of regression, classification"):
         read_mmsa(saved(mmsa(True)), task="ranking")
+    content = mmsa(False)
+    content["test"]["audio_lengths"].pop()
+    with pytest.raises(
+        ValueError, match=r"audio has \[3, 2, 2\] rows in its parts, but \[3, 2, 1\]"
+    ):
+        read_mmsa(saved(content), corpus="mosi")
+    content["test"]["regression_labels"] = content["test"]["regression_labels"][:1]
+    with pytest.raises(ValueError, match=r"regression_labels has the shape \(6,\) .* expected 7"):
+        read_mmsa(saved(content), corpus="mosi")
     content = mmsa(True)
     content["test"]["audio"] = content["test"]["audio"][..., :3]
     with pytest.raises(ValueError, match=r"audio has the shapes .* expected the same time and dim"):
