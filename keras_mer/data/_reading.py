@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -20,6 +22,29 @@ OUR_SPLITS = {
     "validation": "valid",
     "test": "test",
 }
+
+
+Arguments = ParamSpec("Arguments")
+Read = TypeVar("Read")
+
+
+def of_a_pickle(
+    read: Callable[Concatenate[str | Path, Arguments], Read],
+) -> Callable[Concatenate[str | Path, Arguments], Read]:
+    """A reader whose file may have the right layout and anything at all in it: one error for it."""
+
+    @functools.wraps(read)
+    def checked(path: str | Path, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Read:
+        inspect.signature(read).bind(path, *args, **kwargs)
+        try:
+            return read(path, *args, **kwargs)
+        except (TypeError, LookupError, AttributeError, StopIteration) as error:
+            raise ValueError(
+                f"{path} has the layout of this format, but not the values: "
+                f"{type(error).__name__} {error}"
+            ) from error
+
+    return checked
 
 
 def found_folder(folder: Path, name: str, *markers: str) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_mer.data._reading import choice, finite
+from keras_mer.data._reading import choice, finite, of_a_pickle
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.ragged import Ragged
 from keras_mer.data.unpickle import load_pickle
@@ -50,6 +50,7 @@ def fits_conv_emotion(content: Any) -> bool:
     return _layout(content) is not None
 
 
+@of_a_pickle
 def read_conv_emotion(
     path: str | Path, labels: str = "emotion", allow_leaks: bool = False, content: Any = None
 ) -> Dataset:

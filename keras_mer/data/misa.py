@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_mer.data._reading import OUR_SPLITS, finite
+from keras_mer.data._reading import OUR_SPLITS, finite, of_a_pickle
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.ragged import Ragged
 from keras_mer.data.unpickle import load_pickle
@@ -42,6 +42,7 @@ def _is_segment(segment: Any) -> bool:
     )
 
 
+@of_a_pickle
 def read_misa(path: str | Path, allow_leaks: bool = False, content: Any = None) -> Dataset:
     """Reads the pickles of MISA: CMU-MOSI or CMU-MOSEI with one vector per word.
 

@@ -18,7 +18,7 @@ from keras_mer.data._pickled_splits import (
     split_names,
     splits_of,
 )
-from keras_mer.data._reading import choice
+from keras_mer.data._reading import choice, of_a_pickle
 from keras_mer.data.dataset import Dataset
 
 LABELS = {"regression": "regression_labels", "classification": "classification_labels"}
@@ -33,6 +33,7 @@ def fits_mmsa(content: Any) -> bool:
     )
 
 
+@of_a_pickle
 def read_mmsa(
     path: str | Path,
     task: str = "regression",

@@ -15,6 +15,7 @@ from keras_mer.data._pickled_splits import (
     split_names,
     splits_of,
 )
+from keras_mer.data._reading import of_a_pickle
 from keras_mer.data.dataset import Dataset
 
 EMOTIONS = ["neutral", "happy", "sad", "angry"]
@@ -26,6 +27,7 @@ def fits_mult(content: Any) -> bool:
     return has_splits(content, "labels", "text", "audio", "vision")
 
 
+@of_a_pickle
 def read_mult(
     path: str | Path,
     corpus: str | None = None,

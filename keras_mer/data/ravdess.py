@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_mer.data._reading import csv_rows, held_out_splits
+from keras_mer.data._reading import csv_rows, held_out_splits, of_a_pickle
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.unpickle import load_pickle
 
@@ -42,6 +42,7 @@ def found_ravdess(folder: Path) -> Path | None:
     return Path(os.path.commonpath(folders)) if folders else None
 
 
+@of_a_pickle
 def read_ravdess(
     path: str | Path,
     valid: Iterable[Any] = (),

@@ -121,6 +121,12 @@ def test_other_contents_are_refused(saved):
     broken[3]["Ses02M_script01"].pop()
     with pytest.raises(ValueError, match="'Ses02M_script01' has 1 text for 2 emotions"):
         read_conv_emotion(saved(broken))
+    odd = of_iemocap()
+    odd[2]["Ses02M_script01"] = None
+    with pytest.raises(ValueError, match="layout of this format, but not the values: TypeError"):
+        read_conv_emotion(saved(odd))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'split'"):
+        read_conv_emotion(saved(odd), split="official")
     uneven = of_iemocap()
     uneven[3]["Ses02M_script01"][0] = np.ones(9)
     with pytest.raises(ValueError, match="text is of different widths"):
