@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from keras_mer._version import __version__
+from keras_mer.cli.data import app as data_app
 from keras_mer.cli.entries import show_card, show_list
 from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
@@ -56,3 +57,4 @@ app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("list")(show_list)
 app.command("card")(show_card)
+app.add_typer(data_app, name="data")

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from typing import Annotated, ParamSpec
@@ -13,7 +14,7 @@ Entry = Annotated[
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")]
 
-USERS_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError)
+USERS_ERRORS = (ValueError, TypeError, LookupError, OSError, ImportError, pickle.UnpicklingError)
 
 Arguments = ParamSpec("Arguments")
 

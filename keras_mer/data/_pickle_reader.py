@@ -27,19 +27,25 @@ class RefusedPickleError(pickle.UnpicklingError):
     """A pickle that is damaged, or holds more than arrays, numbers, strings and containers."""
 
 
+LEAST_WEIGHT = 10**6
+
+
 class Item:
     """A value on the stack.
 
-    `depth` counts the containers inside it. `closed` says that another container holds it
+    `depth` counts the containers inside it. `weight` counts what is in it, in eight bytes, as if
+    nothing were shared: lists of the same list, over and over, would fill any memory once they
+    are unfolded. `closed` says that another container holds it
     already: pickles of data finish a value before they use it, and only so is its depth final.
     `internal` marks names and unfinished values, which must not be left in the result.
     """
 
-    __slots__ = ("closed", "depth", "internal", "value")
+    __slots__ = ("closed", "depth", "internal", "value", "weight")
 
-    def __init__(self, value: Any, depth: int = 0, internal: bool = False) -> None:
+    def __init__(self, value: Any, depth: int = 0, internal: bool = False, weight: int = 1) -> None:
         self.value = value
         self.depth = depth
+        self.weight = weight
         self.closed = False
         self.internal = internal
 
@@ -59,6 +65,7 @@ class PickleReader:
         self.size = size
         self.max_depth = max_depth
         self.left = 4 * size
+        self.heaviest = LEAST_WEIGHT + 16 * size
         self.stack: list[Item] = []
         self.outer: list[list[Item]] = []
         self.memo: dict[int, Item] = {}
@@ -114,7 +121,8 @@ class PickleReader:
 
     def push(self, value: Any) -> None:
         """Puts a finished value on the stack."""
-        self.stack.append(Item(value))
+        weight = 1 + len(value) // 8 if isinstance(value, (str, bytes, bytearray)) else 1
+        self.stack.append(Item(value, weight=weight))
 
     def last(self, count: int) -> list[Item]:
         """Takes the last items off the stack."""
@@ -152,10 +160,11 @@ class PickleReader:
 
     def hold(self, container: Item, items: list[Item]) -> None:
         """Notes that a container now holds the items."""
-        depth = container.depth
+        depth, weight = container.depth, container.weight
         for item in items:
             item.closed = True
             depth = max(depth, item.depth + 1)
+            weight += item.weight
         if container.closed:
             raise self.refused(
                 "changes a container that lies in another one already, as only an object that "
@@ -166,7 +175,12 @@ class PickleReader:
                 f"nests containers more than {self.max_depth} deep; pass a larger max_depth to "
                 "read on"
             )
-        container.depth = depth
+        if weight > self.heaviest:
+            raise self.refused(
+                "unfolds to far more than the bytes it holds, as it uses the same data over and "
+                "over"
+            )
+        container.depth, container.weight = depth, weight
 
     def held(self, container: Item, kind: type, items: list[Item]) -> list[Any]:
         """The values of the items, once they may be put into the container."""
@@ -236,7 +250,7 @@ class PickleReader:
         if args.internal and function.value != RECONSTRUCT:
             raise self.refused("uses a function or a class as data")
         made = CALLS[function.value](self, *args.value)
-        self.stack.append(Item(made, args.depth, isinstance(made, Unfinished)))
+        self.stack.append(Item(made, args.depth, isinstance(made, Unfinished), args.weight))
 
     def build(self) -> None:
         """Finishes an array or a dtype."""

@@ -6,7 +6,7 @@ import copy
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,12 @@ class Dataset:
             are computed; `terms` of use; `split_name`; `features`, per modality its
             `extractor`, `dimension` and what else describes it; `leaks`, records of
             `modality`, `groups` and `reason` for features that were made with the labels of
-            these groups, which may then only be trained on.
+            these groups, which may then only be trained on; `cautions`, sentences on what
+            else to know before trusting a score.
         allow_leaks: keeps a split that the leaks or the groups forbid.
+        columns: what else is known of the rows, by name: (n,) or (n, k) numbers or strings,
+            such as `dialogue`, `position`, `speaker`, `session`, `start` and `end` in seconds,
+            `file`, or `label_text`, the label of one modality alone. NaN stands for unknown.
 
     Raises:
         ValueError: if anything does not fit, or a value is NaN or infinite.
@@ -71,6 +75,7 @@ class Dataset:
         transcripts: Iterable[str] | None = None,
         description: Mapping[str, Any] | None = None,
         allow_leaks: bool = False,
+        columns: Mapping[str, Any] | None = None,
     ) -> None:
         self.labels = _labels(labels)
         rows = len(self.labels)
@@ -78,6 +83,9 @@ class Dataset:
         self.groups = _strings("groups", self.ids if groups is None else groups, rows)
         self.splits = _splits(splits, rows)
         self.transcripts = None if transcripts is None else _texts(transcripts, rows)
+        self.columns = {
+            name: _column(name, values, rows) for name, values in dict(columns or {}).items()
+        }
         names, counts = np.unique(self.ids, return_counts=True)
         if len(names) != rows:
             raise ValueError(f"ids must differ; {str(names[counts.argmax()])!r} occurs twice")
@@ -170,6 +178,7 @@ class Dataset:
         new.features = {name: ragged.take(rows) for name, ragged in self.features.items()}
         for name in ("labels", "ids", "groups", "splits"):
             setattr(new, name, getattr(self, name)[rows])
+        new.columns = {name: values[rows] for name, values in self.columns.items()}
         new.transcripts = None if self.transcripts is None else self.transcripts[rows]
         return new
 
@@ -211,6 +220,44 @@ class Dataset:
         new._check_leaks()
         return new
 
+    def folds(
+        self,
+        by: str = "groups",
+        n_splits: int | None = None,
+        valid: bool = True,
+        allow_leaks: bool = False,
+    ) -> Iterator[Dataset]:
+        """The data set once per fold of a cross-validation by group.
+
+        Args:
+            by: "groups", or a column: "session" leaves one session out at a time, "speaker"
+                one speaker.
+            n_splits: how many folds to gather the groups in; by default one per group. Folds of
+                classes have similar shares of each class.
+            valid: whether each fold has a validation part, the test part of the next fold.
+            allow_leaks: keeps folds that the leaks or the groups forbid.
+
+        Raises:
+            LeakError: if a fold's held-out rows are known from training.
+            ValueError: if there are too few groups.
+
+        Example:
+
+        >>> import numpy as np
+        >>> data = Dataset(
+        ...     {"audio": np.ones((6, 2))},
+        ...     labels=[0, 1, 0, 1, 0, 1],
+        ...     splits=["train"] * 6,
+        ...     columns={"speaker": ["a", "a", "b", "b", "c", "c"]},
+        ... )
+        >>> [fold.description["split_name"] for fold in data.folds("speaker")]
+        ['speaker a held out', 'speaker b held out', 'speaker c held out']
+        """
+        from keras_mer.data.folds import fold_splits
+
+        for name, splits in fold_splits(self, by, n_splits, valid):
+            yield self.with_splits(splits, name, allow_leaks)
+
     def save(self, path: str | Path) -> None:
         """Writes everything into one `.npz` file."""
         path = Path(path)
@@ -221,6 +268,8 @@ class Dataset:
             members[name] = getattr(self, name)
         if self.transcripts is not None:
             members["transcripts"] = _json(self.transcripts.tolist())
+        for name, values in self.columns.items():
+            members[f"column.{name}"] = values
         for name, ragged in self.features.items():
             members[f"values.{name}"] = ragged.values
             members[f"offsets.{name}"] = ragged.offsets
@@ -251,6 +300,7 @@ class Dataset:
                 None if texts is None else json.loads(str(texts)),
                 json.loads(str(members["description"])),
                 allow_leaks,
+                {name[7:]: members[name] for name in members if name[:7] == "column."},
             )
         except KeyError as error:
             raise ValueError(f"{path} is not a whole data set: {error} is missing in it") from None
@@ -357,6 +407,16 @@ def _texts(texts: Iterable[str], rows: int) -> np.ndarray:
         raise ValueError(f"transcripts must be {rows} strings, as many as labels")
     array = np.empty(rows, dtype=object)
     array[:] = kept
+    return array
+
+
+def _column(name: str, values: Any, rows: int) -> np.ndarray:
+    array = np.array(values)
+    if array.dtype.kind not in "biufU" or array.ndim not in (1, 2) or len(array) != rows:
+        raise ValueError(
+            f"the column {name!r} must be {rows} numbers or strings, as many as labels; "
+            f"received {array.dtype} {array.shape}"
+        )
     return array
 
 

@@ -19,6 +19,7 @@ FIELDS: dict[str, Any] = {
     "terms": None,
     "split_name": None,
     "leaks": [],
+    "cautions": [],
     "features": {},
 }
 

@@ -51,5 +51,5 @@ def _check_groups(groups: np.ndarray, splits: np.ndarray) -> None:
         raise LeakError(
             f"{len(shared)} of {len(names)} groups lie in more than one split, such as "
             f"{str(shared[0])!r} in {where}. Split by group, or pass allow_leaks=True if the "
-            "data set's own split is so"
+            "data set's own split is so; Dataset.folds then makes splits by group"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_mer.data._reading import existing, found_folder
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.unpickle import load_object_npz
 
@@ -102,8 +103,7 @@ def read_mosi(
 
 def found_mosi(folder: Path) -> Path | None:
     """The folder with the files, at `folder` or just below it."""
-    places = (folder, folder / "raw", folder / "mosi", folder / "mosi" / "raw")
-    return next((place for place in places if (place / FEATURES).is_dir()), None)
+    return found_folder(folder, "mosi", FEATURES)
 
 
 def _root(folder: Path) -> Path:
@@ -136,15 +136,9 @@ def _description(split: str, modalities: Iterable[str], trained_on: list[str]) -
     }
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise FileNotFoundError(f"CMU-MOSI lacks {path}")
-    return path
-
-
 def _table(path: Path, columns: int) -> np.ndarray:
     """A CSV of numbers without a header."""
-    if not _existing(path).stat().st_size:
+    if not existing(path, "CMU-MOSI").stat().st_size:
         raise ValueError(f"{path} is empty")
     try:
         table = np.loadtxt(path, delimiter=",", quotechar='"', ndmin=2, encoding="utf-8")
@@ -157,7 +151,7 @@ def _table(path: Path, columns: int) -> np.ndarray:
 
 def _transcripts(root: Path) -> tuple[list[str], list[str], np.ndarray]:
     """The ids, the words and the two classes, in the order of the file."""
-    path = _existing(root / FEATURES / "transcripts.csv")
+    path = existing(root / FEATURES / "transcripts.csv", "CMU-MOSI")
     with open(path, encoding="utf-8", newline="") as file:
         lines = list(csv.reader(file))
     odd = next((i for i, line in enumerate(lines, 1) if len(line) != 4), None)
@@ -210,7 +204,7 @@ def _features(
 
 def _labels(root: Path, ids: list[str], classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The sentiment and the official split of each id."""
-    path = _existing(root / LABELS)
+    path = existing(root / LABELS, "CMU-MOSI")
     members = load_object_npz(path)
     known: dict[str, tuple[float, str]] = {}
     for split, member in SPLITS["official"].items():

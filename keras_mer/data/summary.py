@@ -23,6 +23,8 @@ def print_summary(dataset: Dataset) -> None:
     )
     console.print(_modalities(dataset))
     console.print(_splits(dataset))
+    for caution in description["cautions"]:
+        console.print(f"Caution: {caution}", markup=False)
     if description["terms"]:
         console.print(f"Terms: {description['terms']}", markup=False)
 

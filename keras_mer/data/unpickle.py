@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from keras_mer.data._pickle_calls import raw_array
 from keras_mer.data._pickle_reader import PickleReader, RefusedPickleError
 
-MOST_BYTES = 2**32
+MOST_BYTES = 2**34  # the unaligned features of CMU-MOSEI take more than 2**32
 MOST_DEPTH = 100
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}

@@ -35,9 +35,9 @@ def read_data(recipe: Recipe, data: str | Path | Dataset, progress: bool = False
 
 def _read(recipe: Recipe, path: str | Path) -> Dataset:
     options = dict(recipe.data["options"])
-    if Path(path).is_dir():
-        return read(path, recipe.data["format"], **options)
-    return read(path)
+    if Path(path).suffix == ".npz":  # whoever saved it has chosen the options
+        return read(path)
+    return read(path, recipe.data["format"], **options)
 
 
 def fit_preprocessor(recipe: Recipe, dataset: Dataset) -> Preprocessor:

@@ -182,3 +182,74 @@ def test_summary_prints_what_is_there(ten_rows, capsys):
     printed = capsys.readouterr().out
     for word in ("ten: 10 rows, regression", "text", "1, 3, 9", "train", "valid"):
         assert word in printed
+
+
+COLUMNS = {"speaker": ["a", "a", "b", "c"], "vad": np.ones((4, 3)), "start": [0.0, np.nan, 1, 2]}
+
+
+def test_columns_go_with_the_rows(tmp_path):
+    data = small(columns=COLUMNS)
+    data.save(tmp_path / "columns.npz")
+    loaded = Dataset.load(tmp_path / "columns.npz").subset([3, 0])
+    assert loaded.columns["speaker"].tolist() == ["c", "a"]
+    assert loaded.columns["vad"].shape == (2, 3)
+    assert loaded.columns["start"].tolist() == [2.0, 0.0]
+    with pytest.raises(ValueError, match="column 'speaker' must be 4 numbers or strings"):
+        small(columns={"speaker": ["a"]})
+    with pytest.raises(ValueError, match=r"column 'x' must be 4 numbers or strings.*object"):
+        small(columns={"x": [None, 1, 2, 3]})
+
+
+@pytest.fixture
+def spoken():
+    """Twelve rows of four speakers in two sessions."""
+    speakers = np.repeat(["Ses1F", "Ses1M", "Ses2F", "Ses2M"], 3)
+    return Dataset(
+        {"text": np.ones((12, 2))},
+        [0, 1, 2] * 4,
+        ["train"] * 12,
+        groups=speakers,
+        columns={"speaker": speakers, "session": [s[:4] for s in speakers]},
+    )
+
+
+def test_one_speaker_is_left_out_and_the_next_one_validates(spoken):
+    folds = list(spoken.folds("speaker"))
+    assert [fold.description["split_name"] for fold in folds][:2] == [
+        "speaker Ses1F held out",
+        "speaker Ses1M held out",
+    ]
+    for fold in folds:
+        assert fold.counts == {"train": 6, "valid": 3, "test": 3}
+        assert len(set(fold.groups[fold.splits == "test"])) == 1
+    assert set(folds[0].groups[folds[0].splits == "valid"]) == {"Ses1M"}
+    assert set(folds[3].groups[folds[3].splits == "valid"]) == {"Ses1F"}
+
+
+def test_one_session_is_left_out(spoken):
+    first, second = spoken.folds("session", valid=False)
+    assert first.splits.tolist() == ["test"] * 6 + ["train"] * 6
+    assert second.splits.tolist() == ["train"] * 6 + ["test"] * 6
+    with pytest.raises(ValueError, match="2 folds of 2 values of session: expected 3 to 2"):
+        next(spoken.folds("session"))
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2] * 4, np.linspace(-1, 1, 12)])
+def test_a_few_folds_hold_whole_groups_and_every_row_once(spoken, labels):
+    data = Dataset(spoken.features, labels, spoken.splits, groups=spoken.groups)
+    folds = list(data.folds(n_splits=2, valid=False))
+    assert folds[0].description["split_name"] == "fold 1 of 2 by groups"
+    tested = np.concatenate([fold.ids[fold.splits == "test"] for fold in folds])
+    assert sorted(tested) == sorted(data.ids)
+
+
+def test_folds_that_leak_or_do_not_exist_are_refused(spoken):
+    inside = spoken.columns | {"half": [0, 1] * 6}
+    data = Dataset(
+        spoken.features, spoken.labels, spoken.splits, groups=spoken.groups, columns=inside
+    )
+    with pytest.raises(LeakError, match="lie in more than one split"):
+        next(data.folds("half", valid=False))
+    assert len(list(data.folds("half", valid=False, allow_leaks=True))) == 2
+    with pytest.raises(ValueError, match="'actor': expected one of groups, speaker, session, half"):
+        next(data.folds("actor"))

@@ -39,7 +39,7 @@ def test_the_official_split_comes_with_audio(real_data, joined):
 
 
 def test_the_bclstm_split_comes_with_everything(real_data, joined):
-    data = read(real_data, split="bclstm")
+    data = read(real_data / "mosi", split="bclstm")
     check_rows(data, joined)
     assert data.modalities == ["text", "audio", "video"]
     assert data.counts == {"train": 1447, "valid": 0, "test": 752}

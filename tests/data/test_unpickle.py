@@ -235,9 +235,19 @@ def test_an_object_that_contains_itself_is_refused():
 
 
 def test_a_key_that_takes_forever_to_hash_is_refused():
-    doubled = b")" + b"2\x86" * 60  # a tuple of itself twice, sixty times over
+    doubled = b")" + b"2\x86" * 15  # a tuple of itself twice, fifteen times over
     with pytest.raises(RefusedPickleError, match="flat tuples"):
         load_pickle(b"}" + doubled + b"Ns.")
+
+
+@pytest.mark.parametrize("leaf", [[1], np.ones(100_000)])
+def test_data_that_unfolds_without_end_is_refused(leaf):
+    doubled = leaf
+    for _ in range(40):
+        doubled = [doubled, doubled]
+    with pytest.raises(RefusedPickleError, match="unfolds to far more than the bytes it holds"):
+        load_pickle(pickle.dumps(doubled))
+    assert len(load_pickle(pickle.dumps([leaf] * 10))) == 10
 
 
 def test_limits_are_the_callers(tmp_path):
