@@ -89,7 +89,8 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     dataset = read_data(recipe, data)
     preprocessor = fit_preprocessor(recipe, dataset)
-    keras.utils.set_random_seed(seed)
+    with quiet_start():  # it imports TensorFlow, if that is there, to seed it too
+        keras.utils.set_random_seed(seed)
     model = build_model(recipe, preprocessor, seed)
     dataset = complete(preprocessor.apply(dataset), model.config["features"])
     follow = _Follow(model, recipe, dataset, folder, _fingerprint(recipe, dataset, seed), on_epoch)
