@@ -111,9 +111,7 @@ def fetch(
     otherwise = f"{instead}, or put the file at {path} yourself"
     if all(error.absent for error in failures.values()):
         raise FileNotFoundError(f"{file} is at none of the mirrors ({reasons}): {otherwise}")
-    raise ConnectionError(
-        f"{file} could not be fetched ({reasons}): try again later, {otherwise}"
-    )
+    raise ConnectionError(f"{file} could not be fetched ({reasons}): try again later, {otherwise}")
 
 
 def check_may_fetch(addresses: Sequence[str], file: str, path: Path) -> None:

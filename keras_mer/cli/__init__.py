@@ -14,6 +14,7 @@ from keras_mer.cli.entries import show_card, show_list
 from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
 from keras_mer.cli.predict import predict
+from keras_mer.cli.sources import app as sources_app
 from keras_mer.cli.train import train
 
 app = typer.Typer(
@@ -56,3 +57,4 @@ app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("list")(show_list)
 app.command("card")(show_card)
+app.add_typer(sources_app, name="data")

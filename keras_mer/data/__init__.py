@@ -1,5 +1,6 @@
 """Data sets: containers, batches, readers, safe loading of foreign files."""
 
+from keras_mer.data import sources
 from keras_mer.data._pickle_reader import RefusedPickleError
 from keras_mer.data.batching import Batches, pad
 from keras_mer.data.dataset import Dataset
@@ -22,4 +23,5 @@ __all__ = [
     "pad",
     "read",
     "read_mosi",
+    "sources",
 ]
