@@ -119,7 +119,7 @@ def check_may_fetch(addresses: Sequence[str], file: str, path: Path) -> None:
     if offline():
         raise FileNotFoundError(
             f"{file} would have to be fetched, which KERAS_MER_OFFLINE forbids: "
-            f"unset it, or put the file at {path}"
+            f"unset it, or put what is missing at {path}"
         )
     if not addresses:
         raise FileNotFoundError(
@@ -174,9 +174,7 @@ def _from_web(address: str, file: str, path: Path, bar: Bar) -> None:
     except exceptions.TooManyRedirects as error:
         raise MirrorError("it redirects in circles") from error
     except exceptions.RequestException as error:
-        slow = "timed out" in str(error)
-        reason = f"no byte within {TIMEOUT:g} s" if slow else "the connection broke off"
-        raise MirrorError(f"{reason} ({type(error).__name__})", again=True) from error
+        raise MirrorError(f"{_broken(error)} ({type(error).__name__})", again=True) from error
     finally:
         bar.close()
 
@@ -209,6 +207,16 @@ def _from_hub(address: str, file: str, path: Path) -> None:
         except Exception as error:  # the hub's client lets through those of its own network library
             raise MirrorError(f"{type(error).__name__}: {error}", again=True) from error
         shutil.move(fetched, path)
+
+
+def _broken(error: Exception) -> str:
+    """What a failed connection was, which requests says in its message alone."""
+    message = str(error)
+    if "timed out" in message:
+        return f"no byte within {TIMEOUT:g} s"
+    if "establish a new connection" in message or "resolve" in message:
+        return "it could not be reached"
+    return "the connection broke off"
 
 
 def _refusal(status: int) -> MirrorError:

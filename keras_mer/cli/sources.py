@@ -80,10 +80,14 @@ def fetch_data(
 
 def _accepts(data_set: "Source") -> bool:
     """Asks the user, if there is one."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _on_a_terminal():
         return False
     say(f"{data_set.name} is restricted. {data_set.terms} Apply at {data_set.apply}")
     return typer.confirm("Have you read the terms, and may you use it?", err=True)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _show(data_set: "Source", present: int) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -83,7 +83,7 @@ def fetch(
     missing = _missing(data_set, root, own=folder is not None)
     if not missing:
         return root
-    _download.check_may_fetch(["known"], _these(data_set, missing), root)
+    _download.check_may_fetch(["known"], *_these(data_set, missing, root))
     if data_set.restricted and not accept_terms:
         raise TermsError(data_set)
     _fetch_all(data_set, missing, root, first, progress)
@@ -121,9 +121,11 @@ def _missing(data_set: Source, root: Path, own: bool) -> list[PublicFile]:
     return missing
 
 
-def _these(data_set: Source, missing: Sequence[PublicFile]) -> str:
-    others = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
-    return f"{missing[0].path}{others} of {data_set.name}"
+def _these(data_set: Source, missing: Sequence[PublicFile], root: Path) -> tuple[str, Path]:
+    """What is missing in a few words, and where it belongs."""
+    if len(missing) == 1:
+        return f"{missing[0].path} of {data_set.name}", root / missing[0].path
+    return f"{missing[0].path} and {len(missing) - 1} more files of {data_set.name}", root
 
 
 def _fetch_all(
@@ -137,13 +139,13 @@ def _fetch_all(
     one = partial(_fetch_one, root=root, asked=_Asked(first), bar=bar, homepage=data_set.homepage)
     # In any order, so that two processes at once share the work and do not do it twice.
     shuffled = random.sample(missing, len(missing))
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        for done in as_completed([pool.submit(one, file) for file in shuffled]):
-            done.result()
-    finally:
-        bar.stop()
-        pool.shutdown(cancel_futures=True)
+    # Its threads are daemons: a server that hangs does not hold up who presses Ctrl-C.
+    with ThreadPool(AT_ONCE) as pool:
+        try:
+            for _ in pool.imap_unordered(one, shuffled):
+                pass
+        finally:
+            bar.stop()
 
 
 def _fetch_one(file: PublicFile, root: Path, asked: _Asked, bar: SharedBar, homepage: str) -> None:
@@ -172,7 +174,7 @@ def _whole(path: Path, file: PublicFile) -> bool:
 
 
 class _Asked:
-    """In which order mirrors are asked: the user's, then who gave the last file.
+    """In which order mirrors are asked: who gave the last file, the user's own, the others.
 
     So a host that is down is waited for once, and not once for each of hundreds of files.
     """
