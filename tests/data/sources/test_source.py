@@ -101,3 +101,14 @@ def test_fetched_mosi_is_read(served):
     served("mosi")
     dataset = read(sources.fetch("mosi"))
     assert dataset.counts == {"train": 1284, "valid": 229, "test": 686}
+
+
+@pytest.mark.parametrize("name", sorted(NINE - {"clips"}))
+def test_every_set_is_read_as_its_record_says(served, name):
+    pytest.importorskip("keras_mer.data.check", reason="only the reader of CMU-MOSI is here")
+    served(name)
+    root = sources.fetch(name, accept_terms=True)
+    paths = [root / path for path in sources.source(name).reads]
+    assert paths
+    for path in paths:
+        assert len(read(path, allow_leaks=True).labels)
