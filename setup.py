@@ -9,5 +9,9 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["keras_mer", "keras_mer.*"]), "keras_mer.entries"],
     package_dir={"keras_mer.entries": "zoo"},
-    package_data={"keras_mer": ["py.typed"], "keras_mer.entries": ["*/*", "*/*/*"]},
+    package_data={
+        "keras_mer": ["py.typed"],
+        "keras_mer.data.sources": ["*.toml", "*.sums"],
+        "keras_mer.entries": ["*/*", "*/*/*"],
+    },
 )

@@ -2,10 +2,14 @@
 
 import hashlib
 import os
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+_LEFTOVER = re.compile(r"\.[0-9a-f]{32}-.*|\..*-[0-9a-f]{32}\..*")
 
 
 @contextmanager
@@ -24,10 +28,25 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def is_leftover(path: Path) -> bool:
+    """Whether it is named as what a killed process has been writing aside."""
+    return _LEFTOVER.fullmatch(path.name) is not None
+
+
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(path: Path, record: Mapping[str, Any]) -> None:
+    """Raises a `ValueError` unless the file has the recorded `bytes` and `sha256`."""
+    size = path.stat().st_size
+    if size != record["bytes"]:
+        raise ValueError(f"expected {record['bytes']} bytes, received {size}")
+    received = sha256(path)
+    if received != record["sha256"]:
+        raise ValueError(f"expected sha256 {record['sha256']}, received {received}")
 
 
 def home() -> Path:

@@ -15,6 +15,7 @@ from keras_mer.cli.entries import show_card, show_list
 from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
 from keras_mer.cli.predict import predict
+from keras_mer.cli.sources import app as sources_app
 from keras_mer.cli.train import train
 
 app = typer.Typer(
@@ -58,3 +59,4 @@ app.command("evaluate")(evaluate)
 app.command("list")(show_list)
 app.command("card")(show_card)
 app.add_typer(data_app, name="data")
+data_app.add_typer(sources_app)

@@ -1,5 +1,6 @@
 """Data sets: containers, batches, readers, safe loading of foreign files."""
 
+from keras_mer.data import sources
 from keras_mer.data._pickle_reader import RefusedPickleError
 from keras_mer.data.batching import Batches, pad
 from keras_mer.data.check import check
@@ -53,4 +54,5 @@ __all__ = [
     "read_mosi",
     "read_mult",
     "read_ravdess",
+    "sources",
 ]

@@ -122,16 +122,6 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return metadata
 
 
-def verify(path: Path, record: Mapping[str, Any]) -> None:
-    """Raises a `ValueError` unless the file has the recorded size and sha256."""
-    size = path.stat().st_size
-    if size != record["bytes"]:
-        raise ValueError(f"expected {record['bytes']} bytes, received {size}")
-    received = sha256(path)
-    if received != record["sha256"]:
-        raise ValueError(f"expected sha256 {record['sha256']}, received {received}")
-
-
 def record_of(path: Path) -> dict[str, Any]:
     """What metadata.json says of a file."""
     return {"sha256": sha256(path), "bytes": path.stat().st_size}

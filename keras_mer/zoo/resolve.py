@@ -14,7 +14,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from keras_mer._files import home, written_aside
+from keras_mer._download import check_mirror, fetch, is_address, is_repository, offline
+from keras_mer._files import home, verify, written_aside
 from keras_mer.zoo.entry import (
     METADATA,
     ORIGIN,
@@ -22,9 +23,8 @@ from keras_mer.zoo.entry import (
     Entry,
     check_name,
     read_metadata,
-    verify,
 )
-from keras_mer.zoo.mirrors import check_mirror, fetch, is_address, is_repository, mirrors, offline
+from keras_mer.zoo.mirrors import mirrors
 from keras_mer.zoo.registry import cache, entry_folders, installed, nearest, places
 
 Name = str | os.PathLike[str]

@@ -1,14 +1,12 @@
 import hashlib
 import importlib
 import json
-import threading
-import time
-from collections import defaultdict
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mirror import Mirror
+
+from keras_mer import _download
 
 
 @pytest.fixture(autouse=True)
@@ -88,63 +86,11 @@ def write_entry():
     return write
 
 
-class Mirror:
-    """A server on this machine that serves a folder, with the faults it is told.
-
-    Attributes:
-        folder: what it serves.
-        faults: per path what to do with the next requests: a status, "drop", "truncate",
-            "wrong" or "slow"; thereafter it serves the file.
-        asked: the paths in the order of the requests.
-    """
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.faults = defaultdict(list)
-        self.asked = []
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                mirror.answer(self)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def answer(self, request):
-        path = request.path.lstrip("/")
-        self.asked.append(path)
-        fault = self.faults[path].pop(0) if self.faults[path] else None
-        file = self.folder / path
-        if isinstance(fault, int) or not file.is_file():
-            request.send_error(fault or 404)
-            return
-        content = file.read_bytes()
-        if fault == "slow":
-            time.sleep(0.6)
-        if fault == "wrong":
-            content = b"x" * len(content)
-        if fault == "truncate":
-            content = content[: len(content) // 2]
-        request.send_response(200)
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        with suppress(OSError):  # the client gave up
-            request.wfile.write(content[: len(content) // 2] if fault == "drop" else content)
-        request.close_connection = True
-
-
 @pytest.fixture
 def mirror(tmp_path, monkeypatch):
     """A mirror that KERAS_MER_MIRRORS names."""
     (tmp_path / "mirror").mkdir()
-    mirror = Mirror(tmp_path / "mirror")
-    monkeypatch.setenv("KERAS_MER_MIRRORS", mirror.address)
-    yield mirror
-    mirror.server.shutdown()
-    mirror.server.server_close()
+    monkeypatch.setattr(_download, "PAUSE", 0)
+    with Mirror(tmp_path / "mirror") as mirror:
+        monkeypatch.setenv("KERAS_MER_MIRRORS", mirror.address)
+        yield mirror

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import keras_mer.zoo
-from keras_mer.zoo import mirrors, registry, resolve
+from keras_mer import _download
+from keras_mer._files import written_aside
+from keras_mer.zoo import registry, resolve
 from keras_mer.zoo.resolve import entry_file
 
 WEIGHTS = "model.weights.h5"
@@ -94,7 +96,7 @@ def test_an_installed_entry_takes_absent_weights_from_a_mirror(package, mirror, 
 @pytest.mark.parametrize("fault", ["drop", "truncate", "wrong", "slow", 500, 503])
 @pytest.mark.parametrize("file", [WEIGHTS, "metadata.json"])
 def test_one_failure_is_survived(mirror, monkeypatch, write_entry, fault, file):
-    monkeypatch.setattr(mirrors, "TIMEOUT", 0.3)
+    monkeypatch.setattr(_download, "TIMEOUT", 0.3)
     write_entry(mirror.folder / "a", marked(b"w" * 3000))
     mirror.faults[f"a/{file}"] = [fault]
     assert weights_of("a") == b"w" * 3000
@@ -115,7 +117,7 @@ def test_one_failure_is_survived(mirror, monkeypatch, write_entry, fault, file):
 def test_a_lasting_failure_is_named_and_leaves_nothing(
     mirror, home, monkeypatch, write_entry, fault, said, attempts
 ):
-    monkeypatch.setattr(mirrors, "TIMEOUT", 0.3)
+    monkeypatch.setattr(_download, "TIMEOUT", 0.3)
     write_entry(mirror.folder / "a")
     mirror.faults[f"a/{WEIGHTS}"] = [fault] * 9
     with pytest.raises(ConnectionError, match=said) as raised:
@@ -190,7 +192,8 @@ def test_a_killed_download_and_a_stale_lock_do_not_matter(home, mirror, write_en
     write_entry(mirror.folder / "a", marked(b"good"))
     folder = home / "entries" / "a"
     folder.mkdir(parents=True)
-    killed = folder / f".model.weights-{'0' * 32}.h5"
+    with written_aside(folder / WEIGHTS) as killed:
+        killed.write_bytes(b"go")
     killed.write_bytes(b"go")
     os.utime(killed, (0, 0))
     (folder / "a.lock").touch()
@@ -251,7 +254,7 @@ def test_half_an_address_is_refused():
 def test_a_home_that_cannot_be_written(home, mirror, write_entry):
     write_entry(mirror.folder / "a")
     home.write_text("a file where a folder should be")
-    with pytest.raises(OSError, match="set KERAS_MER_HOME"):
+    with pytest.raises(OSError, match="choose another folder"):
         resolve.resolve("a")
 
 
