@@ -31,8 +31,8 @@ suite: $(VENV)/.test
 		echo "== $$backend"; \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q -n 2 -m "not once"; \
 	done
-	$(BIN)/python -m pytest -q -m once
-	$(BIN)/python -m pytest -q --doctest-modules keras_mer
+	$(BIN)/python -m pytest -q -n 2 -m once
+	$(BIN)/python -m pytest -q -n 2 --doctest-modules keras_mer
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,6 +6,10 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker has one core: threads of several workers would wait for each other.
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, "1")
 # Most of a test on JAX is compiling: the same programs are compiled once, and not for speed.
 os.environ.setdefault(
     "XLA_FLAGS",

@@ -205,12 +205,14 @@ def test_list_and_card_show_what_the_zoo_says(run, monkeypatch):
     assert nothing.stderr == 'keras-mer: no entry matches "*sims*"; `keras-mer list` shows all\n'
 
 
+@pytest.mark.once
 def test_version_says_nothing_else():
     program = "import sys; from keras_mer.cli import main; sys.argv[1:] = ['--version']; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"keras-mer {__version__}\n", "")
 
 
+@pytest.mark.once
 def test_a_closed_pipe_is_quiet():
     program = (
         "import typer; from keras_mer.cli._command import command, Debug\n"

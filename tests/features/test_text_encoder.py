@@ -158,6 +158,7 @@ def test_a_cache_that_cannot_be_written_is_still_read(network, tmp_path):
     assert len(network.shapes) == computed + 2  # "c" twice, "a b" never
 
 
+@pytest.mark.once
 def test_several_processes_fill_one_cache(tmp_path):
     program = (
         "import sys, numpy as np; from pathlib import Path;"

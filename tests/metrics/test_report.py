@@ -108,6 +108,7 @@ def test_class_report_covers_classes_that_never_occur():
     assert figures["confusion"].tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
+@pytest.mark.once
 def test_scikit_learn_is_imported_only_when_something_is_scored():
     code = "import keras_mer.metrics, sys; assert 'sklearn.metrics' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
