@@ -13,12 +13,14 @@ from keras_mer.cli._reading import AllowLeaks, Format, Options, reader_options
 
 if TYPE_CHECKING:
     from keras_mer.data import Dataset
+    from keras_mer.features.extract import Encoder
 
 
 class Modality(StrEnum):
     """What is extracted."""
 
     audio = "audio"
+    video = "video"
 
 
 class Audio(StrEnum):
@@ -48,6 +50,9 @@ def extract(
         Audio,
         typer.Option(help="Of sound: a vector per clip, or a vector every 10 ms of one kind."),
     ] = Audio.functionals,
+    frames_per_second: Annotated[
+        float, typer.Option(help="Of pictures: how many a second are looked at.")
+    ] = 5.0,
     processes: Annotated[
         int | None, typer.Option(min=0, help="How many at once; one per core by default.")
     ] = None,
@@ -71,8 +76,11 @@ def extract(
         from keras_mer import features
 
     found = _clips(clips, unlabelled, format, reader_options(option, allow_leaks))
-    makers = {Modality.audio: lambda: features.AudioEncoder(audio.value)}
-    encoders = {name.value: makers[name]() for name in modality or [Modality.audio]}
+    known: dict[str, Encoder] = {
+        "audio": features.AudioEncoder(audio.value),
+        "video": features.VideoEncoder(frames_per_second),
+    }
+    encoders = {name.value: known[name] for name in modality or [Modality.audio]}
     with _Progress() as progress:
         done = features.extract(found, encoders, out, processes, progress)
     for clip, reasons in done.failures.items():

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from keras_mer._extras import need
 
 LOST = 0.1  # of a track may be missing at its end: headers round, encoders drop last frames
 LOST_SECONDS = 0.5
+ATTACHED_PICTURE = 0x400  # of the disposition of a track
 
 
 class MediaError(ValueError):
     """A clip that cannot be used, and why."""
+
+
+def listed(clips: object) -> list[Any]:
+    """The clips, if they are a list and not a single one."""
+    if isinstance(clips, str | Path | np.ndarray) or not isinstance(clips, Iterable):
+        raise TypeError(
+            f"expected a list of clips or arrays; received {type(clips).__name__}. Wrap a single "
+            "one in a list"
+        )
+    return list(clips)
 
 
 def checked_file(path: str | Path) -> Path:
@@ -55,9 +68,6 @@ def opened(path: str | Path, kind: str) -> Iterator[tuple[Any, Any]]:
     except av.error.FFmpegError as error:
         reason = error.strerror or type(error).__name__
         raise MediaError(f"{path} cannot be decoded: {reason}") from error
-
-
-ATTACHED_PICTURE = 0x400
 
 
 def check_whole(path: str | Path, track: Any, received: float) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_mer.features._descriptors import STATISTICS, Descriptors
+from keras_mer.features._media import listed
 from keras_mer.features.read_sound import read_sound
 
 if TYPE_CHECKING:
@@ -180,12 +181,7 @@ class AudioEncoder:
         """
         from keras_mer.data import Ragged
 
-        if isinstance(sounds, str | Path | np.ndarray) or not isinstance(sounds, Iterable):
-            raise TypeError(
-                f"expected a list of clips or arrays; received {type(sounds).__name__}. Wrap a "
-                "single one in a list"
-            )
-        given = list(sounds)
+        given = listed(sounds)
         rows: list[np.ndarray | None] = [None] * len(given)
         present = [row for row, sound in enumerate(given) if sound is not None]
         for start in range(0, len(present), self.batch_size):

@@ -148,7 +148,7 @@ def test_odd_arguments(arguments, message):
 
 def test_odd_sounds():
     encoder = AudioEncoder()
-    with pytest.raises(TypeError, match="received ndarray. Wrap a single one in a list"):
+    with pytest.raises(TypeError, match=r"received ndarray\. Wrap a single one in a list"):
         encoder.encode(tone())
     for odd in (np.zeros((10, 2)), np.zeros(0), np.array([np.nan])):
         with pytest.raises(ValueError, match="row 1: expected a path, or"):
