@@ -53,6 +53,9 @@ def extract(
     frames_per_second: Annotated[
         float, typer.Option(help="Of pictures: how many a second are looked at.")
     ] = 5.0,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Of pictures: measure the face, not the whole frame.")
+    ] = False,
     processes: Annotated[
         int | None, typer.Option(min=0, help="How many at once; one per core by default.")
     ] = None,
@@ -78,7 +81,7 @@ def extract(
     found = _clips(clips, unlabelled, format, reader_options(option, allow_leaks))
     known: dict[str, Encoder] = {
         "audio": features.AudioEncoder(audio.value),
-        "video": features.VideoEncoder(frames_per_second),
+        "video": features.VideoEncoder(frames_per_second, faces),
     }
     encoders = {name.value: known[name] for name in modality or [Modality.audio]}
     with _Progress() as progress:

@@ -17,6 +17,7 @@ import numpy as np
 
 Task = tuple[str, Sequence[str]]  # a clip, and the modalities that are wanted of it
 Result = Mapping[str, np.ndarray | str]  # per modality the vectors, or why there are none
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 IN_WORK = 3  # clips handed out per process
 
 _encoders: Mapping[str, Any] = {}  # of a process that works for another
@@ -123,7 +124,7 @@ def _pool(encoders: Mapping[str, Any], count: int) -> Iterator[ProcessPoolExecut
 
 def _submit(pool: ProcessPoolExecutor, function: Callable[..., Any], *args: Any) -> Future[Any]:
     """As `pool.submit`, which starts the processes: with the lightest backend, one thread each."""
-    with _environment(KERAS_BACKEND="numpy", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"):
+    with _environment(KERAS_BACKEND="numpy", **dict.fromkeys(THREADS, "1")):
         return pool.submit(function, *args)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_mer.features._faces import DETECTOR
 from keras_mer.features._media import listed
 from keras_mer.features.read_frames import read_frames
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from keras_mer.data import Ragged
 
 VERSION = 1
-EXTRACTOR = f"keras-mer frames {VERSION}"
+EXTRACTORS = {f"keras-mer frames {VERSION}": False, f"keras-mer faces {VERSION}": True}
 SIDE = 64  # pixels of the pictures that are measured
 CELLS = 4  # cells in a row and in a column
 DIRECTIONS = 8
@@ -37,11 +38,14 @@ class VideoEncoder:
     - the edges of each cell in eight directions, a histogram of oriented gradients whose 128
       numbers have the length 1 together.
 
-    They need no model and no download, and say more of a scene than of a face: there is no face
-    detection. Nothing is standardised: that is what `keras_mer.data.Preprocessor` is for.
+    They need no model and no download. Of whole frames they say more of the scene than of a face;
+    with `faces` they are of the face alone, as `read_frames` cuts it out, a step per moment at
+    which there is one, and a clip without any is an error. Nothing is standardised: that is what
+    `keras_mer.data.Preprocessor` is for.
 
     Args:
         frames_per_second: how many frames are looked at.
+        faces: whether to measure faces in place of frames; needs OpenCV.
 
     Attributes:
         specification: what the features are, for the description of a data set.
@@ -59,12 +63,13 @@ class VideoEncoder:
 
     modality = "video"
 
-    def __init__(self, frames_per_second: float = 5.0) -> None:
+    def __init__(self, frames_per_second: float = 5.0, faces: bool = False) -> None:
         if not frames_per_second > 0:
             raise ValueError(
                 f"`frames_per_second` must be more than 0; received {frames_per_second}"
             )
         self.frames_per_second = float(frames_per_second)
+        self.faces = faces
 
     @classmethod
     def from_specification(cls, specification: Mapping[str, Any]) -> VideoEncoder:
@@ -73,11 +78,10 @@ class VideoEncoder:
         Raises:
             ValueError: if the features come from another extractor.
         """
-        if specification.get("extractor") != EXTRACTOR:
-            raise ValueError(
-                f"video features by {specification.get('extractor')!r} are none of {EXTRACTOR}"
-            )
-        return cls(specification.get("frames_per_second", 5.0))
+        extractor = str(specification.get("extractor"))
+        if extractor not in EXTRACTORS:
+            raise ValueError(f"video features by {extractor!r} are none of {', '.join(EXTRACTORS)}")
+        return cls(specification.get("frames_per_second", 5.0), EXTRACTORS[extractor])
 
     @property
     def columns(self) -> list[str]:
@@ -96,12 +100,12 @@ class VideoEncoder:
         """What the features are: equal specifications mean equal features."""
         return {
             "modality": self.modality,
-            "extractor": EXTRACTOR,
+            "extractor": next(name for name, faces in EXTRACTORS.items() if faces == self.faces),
             "version": VERSION,
             "dimension": self.dimension,
             "frames_per_second": self.frames_per_second,
             "size": [SIDE, SIDE],
-            "faces": None,
+            "faces": DETECTOR if self.faces else None,
             "normalisation": None,
         }
 
@@ -128,7 +132,7 @@ class VideoEncoder:
 
     def _frames(self, clip: Any, row: int) -> np.ndarray:
         if isinstance(clip, str | Path):
-            return read_frames(clip, self.frames_per_second, size=(SIDE, SIDE))
+            return read_frames(clip, self.frames_per_second, None, (SIDE, SIDE), self.faces)
         array = np.asarray(clip)
         if array.shape[1:] != (SIDE, SIDE, 3) or array.dtype != np.uint8 or not len(array):
             raise ValueError(

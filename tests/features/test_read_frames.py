@@ -136,3 +136,24 @@ def test_real_clips(real_data, name, seconds):
     assert len(frames) == pytest.approx(5 * seconds, abs=1)
     assert read_frames(path, count=15).shape == (15, 256, 256, 3)
     assert frames.std() > 20
+
+
+def test_faces_of_real_clips(real_data):
+    pytest.importorskip("cv2")
+    folder = next((real_data / "clips").rglob("single_face.mp4")).parent
+    man = read_frames(folder / "single_face.mp4", frames_per_second=2, faces=True)
+    assert man.shape == (5, 256, 256, 3)
+    # The face of a man who hardly moves: alike from moment to moment, unlike the whole frame.
+    steps = np.abs(np.diff(man.astype("float32"), axis=0)).mean()
+    whole = read_frames(folder / "single_face.mp4", frames_per_second=2)
+    assert steps < 30 < np.abs(man.astype("float32") - whole).mean()
+    with pytest.raises(MediaError, match=r"no_face\.mp4 shows no face at any of 8 moments"):
+        read_frames(folder / "no_face.mp4", frames_per_second=2, faces=True)
+    half = read_frames(folder / "face_noface.mov", frames_per_second=2, faces=True)
+    assert 4 <= len(half) <= 7  # of 13
+
+
+def test_the_extra_for_faces_is_named(clip, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "cv2", None)
+    with pytest.raises(ImportError, match=r'pip install "keras-mer\[faces\]"'):
+        read_frames(clip, count=1, faces=True)

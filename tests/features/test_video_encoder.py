@@ -56,10 +56,13 @@ def test_blocks_change_nothing(monkeypatch):
     assert whole.lengths.tolist() == [20, 0, 3]
 
 
-def test_a_specification_makes_the_same_encoder():
-    encoder = VideoEncoder(2)
+@pytest.mark.parametrize("faces", [False, True])
+def test_a_specification_makes_the_same_encoder(faces):
+    encoder = VideoEncoder(2, faces)
     specification = json.loads(json.dumps(encoder.specification))
-    assert VideoEncoder.from_specification(specification).specification == specification
+    again = VideoEncoder.from_specification(specification)
+    assert again.faces == faces
+    assert again.specification == specification
     assert specification["dimension"] == len(set(encoder.columns)) == 152
     with pytest.raises(ValueError, match="video features by 'OpenFace' are none of"):
         VideoEncoder.from_specification({"extractor": "OpenFace"})
