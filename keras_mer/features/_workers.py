@@ -20,6 +20,8 @@ Result = Mapping[str, np.ndarray | str]  # per modality the vectors, or why ther
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 IN_WORK = 3  # clips handed out per process
 
+CRASHED = "crashes its decoder, or needs more memory than there is"
+
 _encoders: Mapping[str, Any] = {}  # of a process that works for another
 
 
@@ -40,11 +42,14 @@ def results(
     count = min(processes or os.cpu_count() or 1, len(tasks))
     waiting = deque(tasks)
     while waiting:
-        suspects: list[Task] = []
-        yield from _in_a_pool(waiting, encoders, count, suspects)
-        # One of these killed its process. Alone in a process, a clip answers for itself.
-        for suspect in suspects:
-            yield from _alone(suspect, encoders)
+        suspects: deque[Task] = deque()
+        yield from _in_a_pool(waiting, encoders, count, IN_WORK * count, suspects)
+        # One of these killed its process. One at a time, a clip answers for itself.
+        while suspects:
+            guilty: deque[Task] = deque()
+            yield from _in_a_pool(suspects, encoders, 1, 1, guilty)
+            for file, wanted in guilty:
+                yield file, dict.fromkeys(wanted, f"{file} {CRASHED}")
 
 
 def encoded(file: str, wanted: Sequence[str], encoders: Mapping[str, Any]) -> Result:
@@ -64,13 +69,17 @@ def encoded(file: str, wanted: Sequence[str], encoders: Mapping[str, Any]) -> Re
 
 
 def _in_a_pool(
-    waiting: deque[Task], encoders: Mapping[str, Any], count: int, suspects: list[Task]
+    waiting: deque[Task],
+    encoders: Mapping[str, Any],
+    count: int,
+    at_once: int,
+    suspects: deque[Task],
 ) -> Iterator[tuple[str, Result]]:
-    """Empties `waiting` until a process dies, whose clips are then among the `suspects`."""
+    """Empties `waiting` until a process dies; then what was in work is among the `suspects`."""
     with _pool(encoders, count) as pool:
         work: dict[Future[Result], Task] = {}
         while waiting or work:
-            while waiting and len(work) < IN_WORK * count and not suspects:
+            while waiting and len(work) < at_once and not suspects:
                 try:
                     future = _submit(pool, _encoded, *waiting[0])
                 except BrokenProcessPool:
@@ -88,19 +97,6 @@ def _in_a_pool(
                 yield task[0], result
             if suspects and not work:
                 return
-
-
-def _alone(task: Task, encoders: Mapping[str, Any]) -> Iterator[tuple[str, Result]]:
-    """A clip in a process that does nothing else, modality by modality."""
-    file, wanted = task
-    found: dict[str, np.ndarray | str] = {}
-    for name in wanted:
-        with _pool(encoders, 1) as pool:
-            try:
-                found |= _submit(pool, _encoded, file, [name]).result()
-            except BrokenProcessPool:
-                found[name] = f"{file} crashes its decoder, or needs more memory than there is"
-    yield file, found
 
 
 @contextmanager

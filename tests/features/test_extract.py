@@ -143,7 +143,7 @@ from keras_mer.data import find_clips
 from keras_mer.features import AudioEncoder, extract
 class Slow(AudioEncoder):
     def encode(self, sounds):
-        time.sleep(0.25)
+        time.sleep(0.2)
         return super().encode(sounds)
 if __name__ == "__main__":
     extract(find_clips(sys.argv[1]), {"audio": Slow()}, sys.argv[2], processes=int(sys.argv[3]))
