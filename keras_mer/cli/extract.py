@@ -92,7 +92,9 @@ def extract(
     done.dataset.summary()
     typer.echo(f"wrote {out}: {len(done.dataset)} of {len(found)} clips, {done.computed} new")
     if done.failures:
-        say(f"{len(done.failures)} of {len(found)} clips failed")
+        absent = len(found) - len(done.dataset)
+        partly = len(done.failures) - absent
+        say(f"{absent} of {len(found)} clips left out, {partly} lack a modality")
         raise typer.Exit(1)
 
 
@@ -106,7 +108,10 @@ def _clips(path: Path, unlabelled: bool, format: str | None, options: dict[str, 
         return read(path, format, **options)
     if not path.is_dir():
         return read_clips(path, **options)
-    if any(known.found and known.found(path) for known in FORMATS.values()):
+    known = [f.name for f in FORMATS.values() if f.found is not None and f.found(path) is not None]
+    if known:
+        if known != ["clips"]:
+            say(f"{path} is read as {known[0]}; --unlabelled takes every clip in it")
         return read(path, **options)
     if any(path.glob("*.csv")):
         raise ValueError(

@@ -13,7 +13,7 @@ from media import squares, tone, write_clip, write_sound
 from typer.testing import CliRunner
 
 from keras_mer.cli import app
-from keras_mer.data import Dataset, find_clips, read, read_clips, read_emodb
+from keras_mer.data import Dataset, Preprocessor, find_clips, read, read_clips, read_emodb
 from keras_mer.features import AudioEncoder, extract
 
 pytestmark = pytest.mark.once
@@ -119,6 +119,16 @@ def test_other_features_are_not_taken_for_these(corpus, tmp_path):
     assert extract(read_clips(corpus), other, tmp_path / "f.npz", processes=0).computed == 6
 
 
+def test_a_model_does_not_take_features_with_other_settings(corpus, tmp_path):
+    data = extract(read_clips(corpus), ENCODERS, tmp_path / "f.npz", processes=0).dataset
+    preprocessor = Preprocessor.fit(data)
+    assert preprocessor.apply(data).features["audio"].dim == 267
+    other = {"audio": AudioEncoder(mels=40)}
+    data = extract(read_clips(corpus), other, tmp_path / "g.npz", processes=0).dataset
+    with pytest.raises(ValueError, match="audio was extracted with mels 40; expected 64, which"):
+        preprocessor.apply(data)
+
+
 def test_no_clip_at_all(corpus, tmp_path):
     for path in corpus.glob("*.wav"):
         path.write_bytes(b"")
@@ -205,7 +215,7 @@ def test_the_command(corpus, tmp_path):
     assert result.exit_code == 1
     assert "c1.wav: no audio:" in result.stderr
     assert "is an empty file" in result.stderr
-    assert "2 of 6 clips failed" in result.stderr
+    assert "2 of 6 clips left out, 0 lack a modality" in result.stderr
     assert Dataset.load(out).features["audio"].lengths.tolist() == [40] * 4
 
 
