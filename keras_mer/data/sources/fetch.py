@@ -149,7 +149,7 @@ def _each(work: Callable[[PublicFile], None], files: Sequence[PublicFile]) -> No
     """Does the work for every file, a few at once; the first error ends it.
 
     The threads are daemons that nobody waits for: a server that hangs does not hold up who
-    presses Ctrl-C, as it may where a pool of threads is taken down.
+    presses Ctrl-C.
     """
     waiting, outcomes = list(files), SimpleQueue[BaseException | None]()
     ended = Event()
