@@ -5,6 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A worker has one core: threads of several workers would wait for each other.
@@ -20,3 +22,14 @@ os.environ.setdefault(
 )
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 sys.path.insert(0, str(Path(__file__).parent))
+
+SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of the public data, or a skip that says why."""
+    folder = Path(os.environ.get("KERAS_MER_DATA", SHARED))
+    if not (folder / "mosi").is_dir():
+        pytest.skip(f"no public data in {folder}: set KERAS_MER_DATA")
+    return folder

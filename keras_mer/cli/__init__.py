@@ -14,6 +14,7 @@ from keras_mer.cli.data import app as data_app
 from keras_mer.cli.entries import show_card, show_list
 from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
+from keras_mer.cli.extract import extract
 from keras_mer.cli.predict import predict
 from keras_mer.cli.sources import app as sources_app
 from keras_mer.cli.train import train
@@ -56,6 +57,7 @@ app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("extract")(extract)
 app.command("list")(show_list)
 app.command("card")(show_card)
 app.add_typer(data_app, name="data")

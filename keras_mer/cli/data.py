@@ -1,13 +1,13 @@
 """`keras-mer data`: foreign files into plain ones, and what lies in a folder."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, command
+from keras_mer.cli._reading import AllowLeaks, Format, Options, reader_options
 
 app = typer.Typer(help="Data sets: convert them, look through a folder.", no_args_is_help=True)
 
@@ -17,25 +17,16 @@ app = typer.Typer(help="Data sets: convert them, look through a folder.", no_arg
 def convert(
     path: Annotated[Path, typer.Argument(help="A file or a folder.")],
     out: Annotated[Path, typer.Option(help="The .npz file to write.")],
-    format: Annotated[
-        str | None, typer.Option(help="Such as mmsa or iemocap; found out by default.")
-    ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(help='For the reader, such as "labels=vad" or "test=[16]"; may be repeated.'),
-    ] = None,
-    allow_leaks: Annotated[
-        bool, typer.Option("--allow-leaks", help="Keep a split that leaks; report no score of it.")
-    ] = False,
+    format: Format = None,
+    option: Options = None,
+    allow_leaks: AllowLeaks = False,
     debug: Debug = False,
 ) -> None:
     """Turn any readable data into one plain .npz file, which holds no pickle."""
     with quiet_start():
         from keras_mer.data import read
 
-    options = dict(_option(text) for text in option or [])
-    if allow_leaks:
-        options["allow_leaks"] = True
+    options = reader_options(option, allow_leaks)
     dataset = read(path, format, **options)
     dataset.save(out)
     dataset.summary()
@@ -62,14 +53,3 @@ def check(
     typer.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
     if counts["refused"]:
         raise typer.Exit(1)
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """`name=value`, whose value is JSON or plain text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise ValueError(f"an option is name=value; received {text!r}")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

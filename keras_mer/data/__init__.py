@@ -10,6 +10,7 @@ from keras_mer.data.csd import read_csd
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.emodb import read_emodb
 from keras_mer.data.emorynlp import read_emorynlp
+from keras_mer.data.find_clips import find_clips
 from keras_mer.data.generate import generate
 from keras_mer.data.iemocap import read_iemocap
 from keras_mer.data.labels import read_labels
@@ -35,6 +36,7 @@ __all__ = [
     "Ragged",
     "RefusedPickleError",
     "check",
+    "find_clips",
     "generate",
     "load_object_npz",
     "load_pickle",

@@ -11,6 +11,8 @@ from keras_mer.data.dataset import Dataset
 from keras_mer.data.ragged import Ragged
 from keras_mer.layers._modalities import in_order, modality_order
 
+APART = {"extractor", "dimension", "standardized", "max_length"}  # checked by themselves
+
 
 class Preprocessor:
     """Checks, standardises and shortens features as in training.
@@ -146,7 +148,8 @@ class Preprocessor:
 
         Raises:
             ValueError: if a modality is missing, is standardised already, or comes from another
-                extractor than the one the preprocessor was fitted on.
+                extractor than the one the preprocessor was fitted on, or from the same with other
+                settings.
         """
         for name in dataset.modalities:
             if name not in self.specification:
@@ -160,6 +163,7 @@ class Preprocessor:
                     f"{name} comes from {given}; expected {specified['extractor']}, which the "
                     "preprocessor was fitted on"
                 )
+            _check_settings(name, dataset.description["features"][name], specified)
             if name in self.mean:
                 _check_raw(name, dataset)
             rows = self.transform(name, dataset.features[name])
@@ -228,6 +232,16 @@ class Preprocessor:
             return values
         values = (values - self.mean[modality]) / self.deviation[modality]
         return values if self.clip is None else np.clip(values, -self.clip, self.clip)
+
+
+def _check_settings(modality: str, given: Mapping[str, Any], specified: Mapping[str, Any]) -> None:
+    """Raises a `ValueError` for a setting of the extractor that both name and that differs."""
+    for key in sorted((given.keys() & specified.keys()) - APART):
+        if given[key] != specified[key]:
+            raise ValueError(
+                f"{modality} was extracted with {key} {given[key]}; expected {specified[key]}, "
+                "which the preprocessor was fitted on"
+            )
 
 
 def _check_raw(modality: str, dataset: Dataset) -> None:

@@ -63,6 +63,8 @@ def _splits(dataset: Dataset) -> Table:
 
 
 def _label_line(dataset: Dataset, labels: np.ndarray) -> str:
+    if not labels.size:
+        return "none"
     if dataset.description["task"] == "regression" or labels.ndim > 1:
         means = np.atleast_1d(labels.mean(axis=0))
         return f"mean {', '.join(f'{mean:.3f}' for mean in means)}"

@@ -1,21 +1,7 @@
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from keras_mer.data import Dataset
-
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-
-
-@pytest.fixture(scope="session")
-def real_data():
-    """The folder of the public data, or a skip that says why."""
-    folder = Path(os.environ.get("KERAS_MER_DATA", SHARED))
-    if not (folder / "mosi").is_dir():
-        pytest.skip(f"no public data in {folder}: set KERAS_MER_DATA")
-    return folder
 
 
 @pytest.fixture

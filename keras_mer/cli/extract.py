@@ -1,0 +1,150 @@
+"""`keras-mer extract`: from clips to a data set of features."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keras_mer._quiet import quiet_start
+from keras_mer.cli._command import Debug, command, say
+from keras_mer.cli._reading import AllowLeaks, Format, Options, reader_options
+
+if TYPE_CHECKING:
+    from keras_mer.data import Dataset
+    from keras_mer.features.extract import Encoder
+
+
+class Modality(StrEnum):
+    """What is extracted."""
+
+    audio = "audio"
+    video = "video"
+
+
+class Audio(StrEnum):
+    """The features of sound."""
+
+    functionals = "functionals"
+    descriptors = "descriptors"
+    log_mel = "log-mel"
+
+
+@command
+def extract(
+    clips: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CLIPS",
+            help="A folder of clips; with a CSV of the columns clip and label, or that CSV; or "
+            "a corpus such as EMO-DB.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    modality: Annotated[
+        list[Modality] | None,
+        typer.Option(help="What to extract; may be given several times. Audio by default."),
+    ] = None,
+    audio: Annotated[
+        Audio,
+        typer.Option(help="Of sound: a vector per clip, or a vector every 10 ms of one kind."),
+    ] = Audio.functionals,
+    frames_per_second: Annotated[
+        float, typer.Option(help="Of pictures: how many a second are looked at.")
+    ] = 5.0,
+    faces: Annotated[
+        bool, typer.Option("--faces", help="Of pictures: measure the face, not the whole frame.")
+    ] = False,
+    processes: Annotated[
+        int | None, typer.Option(min=0, help="How many at once; one per core by default.")
+    ] = None,
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="Take all clips below the folder, without labels.")
+    ] = False,
+    format: Format = None,
+    option: Options = None,
+    allow_leaks: AllowLeaks = False,
+    debug: Debug = False,
+) -> None:
+    """Turn clips into features, in several processes.
+
+    A run that was killed goes on where it was when it is started again.
+
+    Clips that cannot be used are named on the standard error with the reason.
+
+    The others are written all the same, and the exit status is 1.
+    """
+    with quiet_start():
+        from keras_mer import features
+
+    found = _clips(clips, unlabelled, format, reader_options(option, allow_leaks))
+    known: dict[str, Encoder] = {
+        "audio": features.AudioEncoder(audio.value),
+        "video": features.VideoEncoder(frames_per_second, faces),
+    }
+    encoders = {name.value: known[name] for name in modality or [Modality.audio]}
+    with _Progress() as progress:
+        done = features.extract(found, encoders, out, processes, progress)
+    for clip, reasons in done.failures.items():
+        for name, reason in reasons.items():
+            say(f"{clip}: no {name}: {reason}")
+    done.dataset.summary()
+    typer.echo(f"wrote {out}: {len(done.dataset)} of {len(found)} clips, {done.computed} new")
+    if done.failures:
+        absent = len(found) - len(done.dataset)
+        partly = len(done.failures) - absent
+        say(f"{absent} of {len(found)} clips left out, {partly} lack a modality")
+        raise typer.Exit(1)
+
+
+def _clips(path: Path, unlabelled: bool, format: str | None, options: dict[str, Any]) -> "Dataset":
+    """The clips of a folder or table, with whatever is known of them."""
+    from keras_mer.data import FORMATS, find_clips, read, read_clips
+
+    if unlabelled:
+        return find_clips(path)
+    if format is not None:
+        return read(path, format, **options)
+    if not path.is_dir():
+        return read_clips(path, **options)
+    known = [f.name for f in FORMATS.values() if f.found is not None and f.found(path) is not None]
+    if known:
+        if known != ["clips"]:
+            say(f"{path} is read as {known[0]}; --unlabelled takes every clip in it")
+        return read(path, **options)
+    if any(path.glob("*.csv")):
+        raise ValueError(
+            f"{path} has a CSV, but not one with the columns clip and label; name the right one, "
+            "or pass --unlabelled to do without labels"
+        )
+    return find_clips(path)
+
+
+class _Progress:
+    """A bar on the standard error, if that is a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        self.bar = Progress(
+            TextColumn("extracting"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Remaining(),
+            console=Console(stderr=True),
+            disable=sys.stderr is None or not sys.stderr.isatty(),
+        )
+        self.task = self.bar.add_task("extracting", total=None)
+
+    def __enter__(self) -> "_Progress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        self.bar.update(self.task, completed=done, total=total)
