@@ -1,5 +1,6 @@
 """From texts and features to scores, row by row."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from keras_mer.data import Preprocessor, Ragged, pad
-from keras_mer.features import TextEncoder
+from keras_mer.features import AudioEncoder, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
 from keras_mer.layers._modalities import modality_order
 
+ENCODERS: Mapping[str, Any] = {"text": TextEncoder, "audio": AudioEncoder, "video": VideoEncoder}
+RAW = {"text": "text", "audio": "clips", "video": "clips"}
 SENTIMENTS = ("negative", "neutral", "positive")
 NAMED_ROWS = 10  # in one error; the rest is counted
 
@@ -45,7 +48,7 @@ class Prediction:
 
 
 class Predictor:
-    """Scores raw texts and features with a model of the zoo, or with one's own.
+    """Scores raw texts, clips and features with a model of the zoo, or with one's own.
 
     Args:
         name_or_model: an entry of the zoo, such as `"cmmsf_mosi"` or its folder, or a model
@@ -53,6 +56,9 @@ class Predictor:
         preprocessor: the scaling that the model was trained with. An entry brings its own.
         text_encoder: what turns texts into features. By default the one that the entry
             names, or all-MiniLM-L6-v2 for a model of one's own that reads 384 dimensions.
+        audio_encoder: what turns clips into audio features; by default an `AudioEncoder`, if
+            the entry says that its features come from one.
+        video_encoder: as `audio_encoder`, a `VideoEncoder`.
         metadata: for a model of one's own, what an entry's metadata says of its results:
             `task` (`"regression"` or `"classification"`), `label_range`, `label_names`,
             and `trained_modalities`. A classifier that ends with neither softmax nor
@@ -75,6 +81,8 @@ class Predictor:
         preprocessor: Preprocessor | None = None,
         text_encoder: TextEncoder | None = None,
         metadata: Mapping[str, Any] | None = None,
+        audio_encoder: AudioEncoder | None = None,
+        video_encoder: VideoEncoder | None = None,
     ) -> None:
         if isinstance(name_or_model, str | Path):
             from keras_mer import zoo
@@ -91,8 +99,9 @@ class Predictor:
         self._inputs = _model_inputs(self.model)
         self.modalities = tuple(self._inputs)
         self.trained_modalities = tuple(self.metadata.get("trained_modalities", self.modalities))
-        self.text_encoder = text_encoder or self._named_encoder()
-        self._check_encoder()
+        self.encoders = self._found_encoders(
+            {"text": text_encoder, "audio": audio_encoder, "video": video_encoder}
+        )
         self._results = _Results.of(self.metadata, self.model)
 
     def __call__(
@@ -106,7 +115,7 @@ class Predictor:
 
         Args:
             text: strings, or arrays of text features as below.
-            audio: per row a `(time, dim)` or `(dim,)` array.
+            audio: per row the path of a clip, or a `(time, dim)` or `(dim,)` array of features.
             video: as `audio`. In all three, `None` in place of a row is a missing modality.
             errors: `"raise"` refuses bad rows with one error that names them; `"report"`
                 scores the others and says in each bad row's `error` what is wrong.
@@ -242,28 +251,37 @@ class Predictor:
             if value is None:
                 continue
             self._check_modality(name)
-            text = name == "text" and isinstance(value, str)
-            checked[name] = self._checked_text(value) if text else self._checked_array(name, value)
+            if isinstance(value, str if name == "text" else str | os.PathLike):
+                value = self._checked_raw(name, value)
+            checked[name] = value if isinstance(value, str) else self._checked_array(name, value)
         if not checked:
             raise ValueError(f"nothing to score, {_all_of(self.modalities)} are all missing")
         return checked
 
-    def _checked_text(self, text: str) -> str:
-        if self.text_encoder is None:
-            wanted = self._text_features().get("extractor")
+    def _checked_raw(self, name: str, value: Any) -> Any:
+        """A text as it is, a clip as features: one that cannot be read is its row's error."""
+        encoder = self.encoders.get(name)
+        if encoder is None:
+            wanted = self._features(name).get("extractor") or self._inputs[name][1]
             raise ValueError(
-                f"the model reads {wanted or self._inputs['text'][1]} text features and no text; "
-                "give arrays of them, or a text_encoder"
+                f"the model reads {wanted} {name} features and no {RAW.get(name, 'clips')}; "
+                f"give arrays of them, or {'an' if name == 'audio' else 'a'} {name}_encoder"
             )
-        if not any(letter.isprintable() and not letter.isspace() for letter in text):
-            raise ValueError("the text is empty; a missing text is None (null in JSON)")
-        return text
+        if name == "text":
+            if not any(letter.isprintable() and not letter.isspace() for letter in value):
+                raise ValueError("the text is empty; a missing text is None (null in JSON)")
+            return value
+        try:
+            return encoder.encode([value])[0]
+        except OSError as error:
+            raise ValueError(str(error)) from None
 
     def _checked_array(self, name: str, value: Any) -> np.ndarray:
         _, dimension = self._inputs[name]
         expected = f"expected an array of numbers, (time, {dimension}) or ({dimension},)"
-        if name == "text" and self.text_encoder is not None:
-            expected = f"expected a text, or {expected.removeprefix('expected ')}"
+        if name in self.encoders:
+            raw = "a text" if name == "text" else "the path of a clip"
+            expected = f"expected {raw}, or {expected.removeprefix('expected ')}"
         try:
             array = np.asarray(value)
             if array.dtype.kind not in "fiu" or not array.ndim:
@@ -285,39 +303,48 @@ class Predictor:
             self.preprocessor.check(name, array)
         return array
 
-    def _text_features(self) -> Mapping[str, Any]:
-        """What the text features are that the model was trained on, as far as is known."""
-        named = self.metadata.get("features", {}).get("text")
+    def _features(self, name: str) -> Mapping[str, Any]:
+        """What the features are that the model was trained on, as far as is known."""
+        named = self.metadata.get("features", {}).get(name)
         if named is None and self.preprocessor is not None:
-            named = self.preprocessor.specification.get("text")
+            named = self.preprocessor.specification.get(name)
         return named or {}
 
-    def _named_encoder(self) -> TextEncoder | None:
-        """The encoder that the model's text features come from, if it is one of ours."""
-        if "text" not in self._inputs:
+    def _found_encoders(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Per modality the encoder that was given, or the one of ours its features come from."""
+        found = {}
+        for name, own in given.items():
+            encoder = own or self._named_encoder(name)
+            if encoder is not None:
+                self._check_encoder(name, encoder)
+                found[name] = encoder
+        return found
+
+    def _named_encoder(self, name: str) -> Any:
+        if name not in self._inputs:
             return None
         try:
-            encoder = TextEncoder.from_specification(self._text_features())
+            encoder = ENCODERS[name].from_specification(self._features(name))
         except ValueError:
             return None
-        return encoder if self._inputs["text"][1] == encoder.dimension else None
+        return encoder if self._inputs[name][1] == encoder.dimension else None
 
-    def _check_encoder(self) -> None:
-        if self.text_encoder is None:
-            return
-        if "text" not in self._inputs:
-            raise ValueError(f"the model reads {_all_of(self.modalities)}; it takes no encoder")
-        if _dimension(self.text_encoder) != self._inputs["text"][1]:
+    def _check_encoder(self, name: str, encoder: Any) -> None:
+        if name not in self._inputs:
             raise ValueError(
-                f"the model reads text of {self._inputs['text'][1]} dimensions; the text encoder "
-                f"gives {_dimension(self.text_encoder)}"
+                f"the model reads {_all_of(self.modalities)}; it takes no {name} encoder"
             )
-        wanted, given = self._text_features(), self.text_encoder.specification
+        wanted, given = self._features(name), encoder.specification
+        if given["dimension"] != self._inputs[name][1]:
+            raise ValueError(
+                f"the model reads {name} of {self._inputs[name][1]} dimensions; the {name} encoder "
+                f"gives {given['dimension']}"
+            )
         for key in sorted(set(wanted) & set(given)):
             if wanted[key] != given[key]:
                 raise ValueError(
-                    f"the model was trained on text features with {key} {wanted[key]}; "
-                    f"the text encoder has {key} {given[key]}"
+                    f"the model was trained on {name} features with {key} {wanted[key]}; "
+                    f"the {name} encoder has {key} {given[key]}"
                 )
 
     # From checked rows to the model's inputs
@@ -326,10 +353,10 @@ class Predictor:
         features: dict[str, Ragged] = {}
         for name, (_, dimension) in self._inputs.items():
             arrays = [row.get(name) for row in rows]
-            if name == "text" and self.text_encoder is not None:
+            if name == "text" and name in self.encoders:
                 texts = [text if isinstance(text, str) else None for text in arrays]
                 if any(text is not None for text in texts):
-                    encoded = self.text_encoder.encode(texts, progress=False)
+                    encoded = self.encoders[name].encode(texts, progress=False)
                     arrays = [
                         array if text is None else encoded[place]
                         for place, (array, text) in enumerate(zip(arrays, texts, strict=True))
@@ -448,10 +475,6 @@ def _gives_logits(model: Any) -> bool:
         if not passes_on:
             return name not in ("softmax", "sigmoid")
     return True
-
-
-def _dimension(encoder: TextEncoder) -> int:
-    return int(encoder.specification["dimension"])
 
 
 def _all_of(names: Sequence[str]) -> str:

@@ -5,8 +5,11 @@ import io
 import json
 import subprocess
 import sys
+from typing import ClassVar
 
+import numpy as np
 import pytest
+from media import RATE, tone, write_sound
 from tiny_predictor import CharacterEncoder, sums_model
 from typer.testing import CliRunner
 
@@ -14,6 +17,7 @@ import keras_mer.predictor
 from keras_mer import explain, zoo
 from keras_mer._version import __version__
 from keras_mer.cli import app
+from keras_mer.features import read_sound
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +108,7 @@ def test_a_column_that_is_not_there(run, tmp_path):
     assert (status, rows) == (1, [])
     assert said == [
         f'keras-mer: {path} has no column "text"; its columns are id, said. '
-        "Choose one with --text-column"
+        "Choose one with --text-column, --audio-column or --video-column"
     ]
 
 
@@ -131,6 +135,53 @@ def test_a_jsonl_file_with_a_bad_row(run, tmp_path, line):
     assert [row.get("score") for row in rows] == [pytest.approx(0.54), None, pytest.approx(1.0)]
     assert said[0].startswith(f"keras-mer: row 2: {JSONL[line]}")
     assert said[1:] == ["keras-mer: 1 of 3 rows failed"]
+
+
+@pytest.fixture
+def clips(monkeypatch, tiny, tmp_path):
+    """Two files of sound and a model that hears how long they are, in seconds."""
+    for name, seconds in (("short", 0.5), ("long", 2.0)):
+        write_sound(tmp_path / f"{name}.wav", tone(seconds=seconds))
+
+    class Length:
+        specification: ClassVar = {"extractor": "length", "dimension": 3}
+
+        def encode(self, files):
+            return [np.array([[len(read_sound(file)) / RATE, 0, 0]]) for file in files]
+
+    monkeypatch.setitem(tiny.encoders, "audio", Length())
+    return tmp_path
+
+
+def test_clips_are_rows_too(run, clips):
+    short, long = clips / "short.wav", clips / "long.wav"
+    status, rows, said = predicted(run, "--audio", short, "--audio", long)
+    assert (status, said) == (0, [])
+    assert [(row["audio"], row["score"]) for row in rows] == [(str(short), 0.5), (str(long), 2.0)]
+    result = run("predict", "tiny", "--text", "a", "--audio", long)
+    heading, row = result.stdout.splitlines()
+    assert heading.split()[-2:] == ["text,", "audio"]
+    assert row.split()[-2:] == ["a,", str(long)]
+    lonely = run("predict", "tiny", "--text", "a", "--audio", short, "--audio", long)
+    assert lonely.exit_code == 2
+    assert "1 of --text, 2 of --audio" in " ".join(lonely.stderr.replace("│", "").split())
+
+
+def test_clips_in_a_file_lie_beside_it(run, clips):
+    path = clips / "rows.csv"
+    path.write_text("said,sound\na,long.wav\nb,\n,short.wav\nc,gone.wav\n,\n")
+    columns = ["--text-column", "said", "--audio-column", "sound"]
+    status, rows, said = predicted(run, "--input", path, *columns)
+    assert status == 1
+    scores = [row.get("score") for row in rows]
+    assert scores[:3] == [pytest.approx(2.04), pytest.approx(0.08), pytest.approx(0.5)]
+    assert said[0] == f"keras-mer: row 4: there is no clip {clips / 'gone.wav'}"
+    assert said[1] == "keras-mer: row 5: nothing to score, text and audio are all missing"
+    # A column that nobody named is left alone, whatever its name.
+    path.write_text("text,audio\na,take 7\n")
+    assert predicted(run, "--input", path)[0] == 0
+    (clips / "rows.jsonl").write_text('{"audio": "short.wav"}\n')
+    assert predicted(run, "--input", clips / "rows.jsonl")[1][0]["score"] == 0.5
 
 
 def test_the_standard_input_holds_lines_or_objects(run):

@@ -5,10 +5,12 @@ import re
 import keras
 import numpy as np
 import pytest
+from media import tone, write_sound
 from tiny_predictor import DIMS, CharacterEncoder, sums_model
 
 from keras_mer import explain
 from keras_mer.data import Preprocessor
+from keras_mer.features import AudioEncoder
 from keras_mer.predictor import Predictor
 
 
@@ -135,7 +137,7 @@ def test_columns_are_checked_before_anything_is_computed(predictor):
         predictor()
     with pytest.raises(ValueError, match='"raise" or "report"'):
         predictor(text=["a"], errors="ignore")
-    assert predictor.text_encoder.encoded == []
+    assert predictor.encoders["text"].encoded == []
     assert predictor(text=[]) == []
     assert len(predictor(text=["a"], video=[None])) == 1
 
@@ -260,3 +262,47 @@ def test_a_model_that_gives_no_finite_score_says_so(monkeypatch, predictor):
     monkeypatch.setattr(predictor.model, "predict_on_batch", lambda inputs: np.full((1, 1), np.nan))
     (prediction,) = predictor(text=["a"], errors="report")
     assert prediction.error == "row 0: the model gave no finite result"
+
+
+@pytest.fixture
+def listener():
+    """A model of the sound of clips, whose entry says where its features come from."""
+    encoder = AudioEncoder("descriptors")
+    metadata = {**CLASSES, "features": {"audio": encoder.specification}}
+    return Predictor(sums_model(units=3, dims={"audio": encoder.dimension}), metadata=metadata)
+
+
+def test_clips_are_scored_as_their_features_are(listener, tmp_path):
+    clip = write_sound(tmp_path / "tone.wav", tone())
+    rows = listener.encoders["audio"].encode([clip])
+    named, given = listener(audio=[clip, rows[0]])
+    assert named.probabilities == pytest.approx(given.probabilities)
+    assert named.error is None
+
+
+def test_a_clip_that_cannot_be_used_costs_its_own_row(listener, tmp_path):
+    clip = write_sound(tmp_path / "tone.wav", tone())
+    (tmp_path / "empty.wav").touch()
+    rows = [str(clip), tmp_path / "absent.wav", tmp_path / "empty.wav", clip]
+    first, absent, empty, last = listener(audio=rows, errors="report")
+    assert first.label is not None
+    assert first.probabilities == last.probabilities
+    assert absent.error == f"row 1: there is no clip {tmp_path / 'absent.wav'}"
+    assert empty.error == f"row 2: {tmp_path / 'empty.wav'} is an empty file"
+
+
+def test_features_of_elsewhere_cannot_be_made_of_clips(predictor):
+    (refused,) = predictor(audio=["clip.wav"], errors="report")
+    assert refused.error == (
+        "row 0: the model reads 3 audio features and no clips; give arrays of them, or an "
+        "audio_encoder"
+    )
+
+
+def test_clips_may_be_encoded_by_an_encoder_of_ones_own():
+    model = sums_model(dims={"audio": AudioEncoder("log-mel").dimension})
+    assert "audio" not in Predictor(model).encoders
+    predictor = Predictor(model, audio_encoder=AudioEncoder("log-mel"))
+    assert predictor(audio=[np.zeros((3, 64))])[0].error is None
+    with pytest.raises(ValueError, match="reads audio of 64 dimensions; the audio encoder gives"):
+        Predictor(model, audio_encoder=AudioEncoder("descriptors"))

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
+from rich.console import Console, OverflowMethod
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Write = Callable[[int, Any, "Prediction"], None]
 
-COLUMNS = ("row", "score", "label", "probability", "decided_by", "share", "error", "text")
+COLUMNS = ("row", "score", "label", "probability", "decided_by", "share", "error")
+RAW = ("text", "audio", "video")
 COLOURS = {"negative": "red", "positive": "green"}
 DIGITS = 6
 
@@ -23,9 +24,9 @@ def writer(output: str, file: TextIO) -> Write:
     return {"table": _table, "json": _json, "csv": _csv}[output](file)
 
 
-def _text_of(row: Any) -> str:
-    text = row.get("text") if isinstance(row, dict) else None
-    return text if isinstance(text, str) else ""
+def _raw(row: Any) -> dict[str, str]:
+    """The text and the paths of the clips of a row, by modality."""
+    return {m: row[m] for m in RAW if isinstance(row, dict) and isinstance(row.get(m), str)}
 
 
 def _best(prediction: "Prediction") -> tuple[float | None, float | None]:
@@ -52,7 +53,8 @@ def _table(file: TextIO) -> Write:
         if not heading:
             heading.append("score" if prediction.score is not None else "prob.")
             console.print(
-                f"{'row':>5}  {heading[0]:>6}  {'label':<10}  {'decided by':<12}  text",
+                f"{'row':>5}  {heading[0]:>6}  {'label':<10}  {'decided by':<12}  "
+                + (", ".join(_raw(row)) or "features"),
                 style="bold",
                 no_wrap=True,
                 markup=False,
@@ -63,8 +65,12 @@ def _table(file: TextIO) -> Write:
         label = prediction.label or ""
         line = Text(f"{number:>5}  {value:>6}  ")
         line.append(f"{label:<10}", style=COLOURS.get(label, ""))
-        line.append(f"  {decided:<12}  {' '.join(_text_of(row).split())}")
-        console.print(line, no_wrap=True, overflow="ellipsis" if console.is_terminal else "ignore")
+        shown = [" ".join(raw.split()) for raw in _raw(row).values()]
+        line.append(f"  {decided:<12}  {', '.join(shown)}")
+        # In a file or a pipe, nobody is to lose the end of a line.
+        whole = not console.is_terminal
+        overflow: OverflowMethod = "ignore" if whole else "ellipsis"
+        console.print(line, no_wrap=True, overflow=overflow, crop=not whole)
 
     return write
 
@@ -72,8 +78,7 @@ def _table(file: TextIO) -> Write:
 def _json(file: TextIO) -> Write:
     def write(number: int, row: Any, prediction: "Prediction") -> None:
         result: dict[str, Any] = {"row": number}
-        if _text_of(row):
-            result["text"] = _text_of(row)
+        result.update({name: raw for name, raw in _raw(row).items() if raw})
         if prediction.error:
             result["error"] = prediction.error
         else:
@@ -93,7 +98,7 @@ def _json(file: TextIO) -> Write:
 
 def _csv(file: TextIO) -> Write:
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows.writerow(COLUMNS + RAW)
 
     def write(number: int, row: Any, prediction: "Prediction") -> None:
         probability, share = _best(prediction)
@@ -105,7 +110,7 @@ def _csv(file: TextIO) -> Write:
             prediction.decided_by,
             _rounded(share),
             prediction.error,
-            _text_of(row),
+            *(_raw(row).get(name) for name in RAW),
         )
         rows.writerow("" if value is None else value for value in values)
 

@@ -1,10 +1,10 @@
-"""Rows of text and features from files and the standard input, one at a time."""
+"""Rows of text, clips and features from files and the standard input, one at a time."""
 
 import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -12,36 +12,44 @@ from typing import Any, TextIO
 Row = dict[str, Any] | Exception
 
 FORMATS = ".csv, .jsonl, .txt, or - for the standard input"
-FEATURES = ("audio", "video")
+MODALITIES = ("text", "audio", "video")
 LONGEST_CELL = 2**31 - 1
 
 
 @contextmanager
-def opened_rows(source: str, text_column: str) -> Iterator[Iterator[Row]]:
+def opened_rows(source: str, columns: Mapping[str, str | None]) -> Iterator[Iterator[Row]]:
     """The rows of a file; a row that cannot be read is an exception in its place.
+
+    Paths of clips are from the folder of the file on; on the standard input, from the current one.
 
     Args:
         source: a `.csv` with a header; a `.jsonl` with one object per line; a `.txt` with
             one text per line; or `-`, lines of text or JSON objects.
-        text_column: the column, or key, that holds the text.
+        columns: per modality the column, or key, that holds it, where the user named one. Without
+            any, a .csv has texts in "text"; a .jsonl has every modality under its own name.
 
     Raises:
-        ValueError: if the format is not one of these, or the header lacks the column.
+        ValueError: if the format is not one of these, or the header lacks a column.
     """
+    named = {name: own for name, own in columns.items() if own is not None}
+    keys = {name: name for name in MODALITIES} | named
     if source == "-":
         with _undecoded(sys.stdin.buffer) as lines:
-            yield (_json(line, text_column) if _object(line) else _text(line) for line in lines)
+            yield (_json(line, keys) if _object(line) else _text(line) for line in lines)
         return
     suffix = Path(source).suffix.lower()
     if suffix not in (".csv", ".jsonl", ".ndjson", ".txt"):
         raise ValueError(f"{source}: the format is told by the name; expected {FORMATS}")
     with open(source, "rb") as file, _undecoded(file) as lines:
+        rows: Iterator[Row]
         if suffix == ".csv":
-            yield _csv(lines, source, text_column)
+            rows = _csv(lines, source, named or {"text": "text"})
         elif suffix == ".txt":
-            yield map(_text, lines)
+            rows = map(_text, lines)
         else:
-            yield (_json(line, text_column) for line in lines)
+            rows = (_json(line, keys) for line in lines)
+        folder = Path(source).parent
+        yield (_located(row, folder) for row in rows)
 
 
 @contextmanager
@@ -62,7 +70,7 @@ def _text(line: str) -> Row:
     return _decoded({"text": line.rstrip("\r\n")})
 
 
-def _json(line: str, text_column: str) -> Row:
+def _json(line: str, keys: Mapping[str, str]) -> Row:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -70,30 +78,31 @@ def _json(line: str, text_column: str) -> Row:
         return ValueError(f"not JSON: {reason}")
     if not isinstance(values, dict):
         return ValueError(f"expected a JSON object; received {type(values).__name__}")
-    row = {name: values[name] for name in FEATURES if name in values}
-    if text_column in values:
-        row["text"] = values[text_column]
-    elif not row:
+    row = {name: values[key] for name, key in keys.items() if key in values}
+    if not row:
         found = ", ".join(map(str, values)) or "none"
         return ValueError(
-            f"no {_either([text_column, *FEATURES])} among the keys of the object: {found}"
+            f"no {_either(list(keys.values()))} among the keys of the object: {found}"
         )
     return _decoded(row)
 
 
-def _csv(lines: TextIO, source: str, text_column: str) -> Iterator[Row]:
+def _csv(lines: TextIO, source: str, columns: Mapping[str, str]) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(lines)
     header = [name.strip() for name in next(reader, [])]
-    if text_column not in header:
-        raise ValueError(
-            f'{source} has no column "{text_column}"; its columns are '
-            f"{', '.join(header) or 'none'}. Choose one with --text-column"
-        )
-    return _csv_rows(reader, header.index(text_column), text_column)
+    for own in columns.values():
+        if own not in header:
+            raise ValueError(
+                f'{source} has no column "{own}"; its columns are '
+                f"{', '.join(header) or 'none'}. Choose one with --text-column, --audio-column or "
+                "--video-column"
+            )
+    places = {name: header.index(own) for name, own in columns.items()}
+    return _csv_rows(reader, places, columns)
 
 
-def _csv_rows(reader: Any, place: int, text_column: str) -> Iterator[Row]:
+def _csv_rows(reader: Any, places: Mapping[str, int], columns: Mapping[str, str]) -> Iterator[Row]:
     while True:
         try:
             cells = next(reader)
@@ -104,13 +113,24 @@ def _csv_rows(reader: Any, place: int, text_column: str) -> Iterator[Row]:
             continue
         if not cells:  # an empty line, which csv.DictReader passes over too
             continue
-        if place < len(cells):
-            yield _decoded({"text": cells[place]})
-        else:
+        absent = [name for name, place in places.items() if place >= len(cells)]
+        if absent:
             yield ValueError(
-                f'the column "{text_column}" is missing: the row has {len(cells)} of '
-                f"{place + 1} or more cells"
+                f'the column "{columns[absent[0]]}" is missing: the row has {len(cells)} of '
+                f"{places[absent[0]] + 1} or more cells"
             )
+            continue
+        row = {name: cells[place] for name, place in places.items()}
+        # Beside other modalities an empty cell is a missing one; alone it is a mistake.
+        yield _decoded(row if len(row) == 1 else {m: cell or None for m, cell in row.items()})
+
+
+def _located(row: Row, folder: Path) -> Row:
+    """The row with paths of clips that hold from the current folder on."""
+    if isinstance(row, Exception):
+        return row
+    clips = {m: row[m] for m in MODALITIES if m != "text" and isinstance(row.get(m), str)}
+    return row | {name: str(folder / clip) for name, clip in clips.items()}
 
 
 def _decoded(row: dict[str, Any]) -> Row:

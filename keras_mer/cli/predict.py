@@ -1,4 +1,4 @@
-"""`keras-mer predict`: from texts and features to scores."""
+"""`keras-mer predict`: from texts, clips and features to scores."""
 
 import sys
 from collections import deque
@@ -34,16 +34,29 @@ def predict(
     text: Annotated[
         list[str] | None, typer.Option(help="A text to score; may be given several times.")
     ] = None,
+    audio: Annotated[
+        list[str] | None, typer.Option(help="A sound or video file, one per row as --text.")
+    ] = None,
+    video: Annotated[
+        list[str] | None, typer.Option(help="A video file, one per row as --text.")
+    ] = None,
     input: Annotated[
         str | None,
         typer.Option(
             help="A file of rows: .csv with a header, .jsonl with the keys text, audio, video, "
-            ".txt with a text per line; or - for lines or JSON objects on the standard input."
+            ".txt with a text per line; or - for lines or JSON objects on the standard input. "
+            "Audio and video are paths of clips, from the file's own folder on, or features."
         ),
     ] = None,
     text_column: Annotated[
-        str, typer.Option(help="The column (.csv) or key (.jsonl) that holds the text.")
-    ] = "text",
+        str | None, typer.Option(help='The column or key that holds the text; "text" by default.')
+    ] = None,
+    audio_column: Annotated[
+        str | None, typer.Option(help="The column or key with the paths of sounds or videos.")
+    ] = None,
+    video_column: Annotated[
+        str | None, typer.Option(help="The column or key with the paths of videos.")
+    ] = None,
     output: Annotated[
         Output, typer.Option(help="How results are written; json is one object per line.")
     ] = Output.table,
@@ -52,16 +65,19 @@ def predict(
     ] = None,
     debug: Debug = False,
 ) -> None:
-    """Score texts, or rows of texts and features.
+    """Score texts, clips, or rows of texts, clips and features.
 
     Rows that cannot be scored are named on the standard error, by number from 1.
 
     The others are scored all the same, and the exit status is 1.
     """
-    if (text is None) == (input is None):
-        raise typer.BadParameter("give texts with --text, or a file with --input")
+    given = {"text": text, "audio": audio, "video": video}
+    columns = {name: values for name, values in given.items() if values}
+    if bool(columns) == (input is not None):
+        raise typer.BadParameter("give rows with --text, --audio, --video, or a file with --input")
     # The input is opened first: a wrong name must not cost the time to load a model.
-    with _source(text, input, text_column) as rows, _sink(out) as file:
+    named = {"text": text_column, "audio": audio_column, "video": video_column}
+    with _source(columns, input, named) as rows, _sink(out) as file:
         with quiet_start():
             from keras_mer.predictor import Predictor
 
@@ -79,11 +95,19 @@ def predict(
 
 
 @contextmanager
-def _source(texts: list[str] | None, source: str | None, column: str) -> Iterator[Iterable[Row]]:
+def _source(
+    columns: dict[str, list[str]], source: str | None, named: dict[str, str | None]
+) -> Iterator[Iterable[Row]]:
     if source is None:
-        yield [{"text": text} for text in texts or []]
+        counts = [f"{len(values)} of --{name}" for name, values in columns.items()]
+        if len({len(values) for values in columns.values()}) > 1:
+            raise typer.BadParameter(f"every row needs each of them; received {', '.join(counts)}")
+        yield [
+            dict(zip(columns, values, strict=True))
+            for values in zip(*columns.values(), strict=True)
+        ]
         return
-    with opened_rows(source, column) as rows:
+    with opened_rows(source, named) as rows:
         yield rows
 
 
