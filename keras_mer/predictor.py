@@ -12,9 +12,9 @@ import numpy as np
 from keras_mer.data import Preprocessor, Ragged, pad
 from keras_mer.features import AudioEncoder, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
+from keras_mer.features._encoders import ENCODERS
 from keras_mer.layers._modalities import modality_order
 
-ENCODERS: Mapping[str, Any] = {"text": TextEncoder, "audio": AudioEncoder, "video": VideoEncoder}
 RAW = {"text": "text", "audio": "clips", "video": "clips"}
 SENTIMENTS = ("negative", "neutral", "positive")
 NAMED_ROWS = 10  # in one error; the rest is counted

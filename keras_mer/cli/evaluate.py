@@ -30,7 +30,7 @@ def evaluate(
     with quiet_start():
         from keras_mer import zoo
         from keras_mer.training import Recipe, evaluate_subsets
-        from keras_mer.training.prepare import read_data
+        from keras_mer.training.prepare import fold_of, read_data
         from keras_mer.zoo.resolve import entry_file, resolve
 
     entry = resolve(name)
@@ -38,7 +38,8 @@ def evaluate(
     preprocessor = zoo.preprocessor(name)
     if preprocessor is None:
         raise ValueError(f"{name} has no preprocessor.json, without which features are not its own")
-    dataset = preprocessor.apply(read_data(recipe, data, progress=True))
+    read = read_data(recipe, data, progress=True)
+    dataset = preprocessor.apply(fold_of(recipe, read, entry.metadata.get("published_seed", 1)))
     protocol = entry.metadata["protocol"]
     trained = entry.metadata["trained_modalities"]
     table = evaluate_subsets(zoo.load(name), dataset, split.value, protocol, trained)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 KINDS = ("functionals", "descriptors", "log-mel")
 VERSION = 1
+HEARD = 1e-4  # of full scale, -80 dB
 Sound = str | Path | np.ndarray | None
 
 
@@ -54,6 +55,8 @@ class AudioEncoder:
         mfcc: cepstral coefficients, from the first on; fewer than `mels`.
         lowest: the lowest pitch in Hz.
         highest: the highest one.
+        trim: whether to leave out the silence (below -80 dB) before the first and after the last
+            sound: recordings that were padded to one length are then as long as they were.
         batch_size: how many recordings are computed at once.
 
     Attributes:
@@ -86,6 +89,7 @@ class AudioEncoder:
         mfcc: int = 13,
         lowest: float = 60.0,
         highest: float = 400.0,
+        trim: bool = False,
         batch_size: int = 16,
     ) -> None:
         if features not in KINDS:
@@ -107,6 +111,7 @@ class AudioEncoder:
                 f"received {lowest} and {highest}"
             )
         self.features = features
+        self.trim = trim
         self.descriptors = Descriptors(
             sample_rate, window, hop, mels, mfcc, float(lowest), float(highest)
         )
@@ -123,7 +128,7 @@ class AudioEncoder:
         kinds = {_extractor(kind): kind for kind in KINDS}
         if extractor not in kinds:
             raise ValueError(f"audio features by {extractor!r} are none of {', '.join(kinds)}")
-        known = ("sample_rate", "window", "hop", "mels", "mfcc", "lowest", "highest")
+        known = ("sample_rate", "window", "hop", "mels", "mfcc", "lowest", "highest", "trim")
         given = {name: specification[name] for name in known if name in specification}
         return cls(kinds[extractor], **given)
 
@@ -154,6 +159,7 @@ class AudioEncoder:
             "window": wanted.window,
             "hop": wanted.hop,
             "mels": wanted.mels,
+            "trim": self.trim,
             "normalisation": None,
         }
         if self.features != "log-mel":
@@ -192,6 +198,13 @@ class AudioEncoder:
         return Ragged.from_list(rows, dim=self.dimension)
 
     def _samples(self, sound: Any, row: int) -> np.ndarray:
+        samples = self._read(sound, row)
+        if not self.trim:
+            return samples
+        heard = np.flatnonzero(np.abs(samples) > HEARD)
+        return samples[heard[0] : heard[-1] + 1] if len(heard) else samples
+
+    def _read(self, sound: Any, row: int) -> np.ndarray:
         if isinstance(sound, str | os.PathLike):
             return read_sound(Path(sound), self.descriptors.sample_rate)
         array = np.asarray(sound, dtype="float32")

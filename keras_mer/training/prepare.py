@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from keras_mer.training.recipe import Recipe
 
 
 def read_data(recipe: Recipe, data: str | Path | Dataset, progress: bool = False) -> Dataset:
-    """Reads the data of a recipe and makes text features of its transcripts if it asks so.
+    """Reads the data of a recipe and makes features of its transcripts and clips if it asks so.
 
     Args:
         recipe: whose data it is.
@@ -21,6 +21,10 @@ def read_data(recipe: Recipe, data: str | Path | Dataset, progress: bool = False
         progress: whether to show the progress of the encoding.
     """
     dataset = data if isinstance(data, Dataset) else _read(recipe, data)
+    for modality in ("audio", "video"):
+        wanted = recipe.data[f"{modality}_encoder"]
+        if wanted is not None and modality not in dataset.features:
+            dataset = _with_clips(dataset, modality, wanted)
     wanted = recipe.data["text_encoder"]
     if wanted is None or "text" in dataset.features:
         return dataset
@@ -31,6 +35,27 @@ def read_data(recipe: Recipe, data: str | Path | Dataset, progress: bool = False
         raise ValueError("the recipe makes features of transcripts; the data set has none")
     rows = text_encoder.encode(list(dataset.transcripts), progress=progress)
     return dataset.with_features("text", rows, text_encoder.specification)
+
+
+def _with_clips(dataset: Dataset, modality: str, wanted: Mapping[str, Any]) -> Dataset:
+    if "file" not in dataset.columns:
+        raise ValueError(
+            f"the recipe makes {modality} features of clips; the data set has no column 'file'"
+        )
+    from keras_mer.features._encoders import ENCODERS
+
+    encoder = ENCODERS[modality].from_specification(wanted)
+    rows = encoder.encode([str(file) for file in dataset.columns["file"]])
+    return dataset.with_features(modality, rows, encoder.specification)
+
+
+def fold_of(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
+    """What the run of a seed trains and is tested on: with `folds`, a fold of its own."""
+    wanted = recipe.data["folds"]
+    if wanted is None:
+        return dataset
+    folds = list(dataset.folds(**wanted))
+    return folds[(seed - 1) % len(folds)]
 
 
 def _read(recipe: Recipe, path: str | Path) -> Dataset:

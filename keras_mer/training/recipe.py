@@ -17,6 +17,9 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "options": {},
         "modalities": None,
         "text_encoder": None,
+        "audio_encoder": None,
+        "video_encoder": None,
+        "folds": None,
         "standardize": [],
         "clip": None,
         "max_length": None,
@@ -45,6 +48,8 @@ class Recipe:
         name: of the entry that the recipe makes.
         data: `format` and `options` of the reader; `modalities` to train on;
             `text_encoder`, the specification of what `TextEncoder` makes of the transcripts;
+            `audio_encoder` and `video_encoder`, of what `AudioEncoder` and `VideoEncoder` make of
+            the clips; `folds`, the arguments of `Dataset.folds`, of which every seed takes another;
             `standardize`, the modalities to standardise on the training part; `clip`, the
             limit of standardised values; `max_length` in steps.
         model: `class`, a name in `keras_mer.models`, and its `arguments`.

@@ -25,7 +25,7 @@ from keras_mer.training.checkpoint import (
     snapshot,
 )
 from keras_mer.training.evaluate import evaluate
-from keras_mer.training.prepare import complete, fit_preprocessor, read_data
+from keras_mer.training.prepare import complete, fit_preprocessor, fold_of, read_data
 from keras_mer.training.recipe import Recipe
 
 STATE, LOG, RESULT, WEIGHTS = "state.npz", "log.jsonl", "result.json", "best.weights.h5"
@@ -87,7 +87,7 @@ def train(
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     folder = Path(folder or f"runs/{recipe.name}/seed_{seed}").expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    dataset = read_data(recipe, data)
+    dataset = fold_of(recipe, read_data(recipe, data), seed)
     preprocessor = fit_preprocessor(recipe, dataset)
     with quiet_start():  # it imports TensorFlow, if that is there, to seed it too
         keras.utils.set_random_seed(seed)

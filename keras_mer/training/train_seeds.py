@@ -15,7 +15,7 @@ from keras_mer._files import written_aside
 from keras_mer.data import Dataset
 from keras_mer.layers._modalities import modality_order
 from keras_mer.training.evaluate import evaluate_subsets
-from keras_mer.training.prepare import read_data
+from keras_mer.training.prepare import fold_of, read_data
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.train import LOG, RESULT, Run, train
 
@@ -92,7 +92,7 @@ def train_seeds(
                 on_epoch(seed, epoch, figures)
 
         run = train(recipe, dataset, seed, folder / f"seed_{seed}", report)
-        prepared = run.preprocessor.apply(dataset)
+        prepared = run.preprocessor.apply(fold_of(recipe, dataset, seed))
         trained = tuple(run.preprocessor.specification)
         tests.append(evaluate_subsets(run.model, prepared, "test", protocol, trained))
         runs.append(run)
@@ -177,7 +177,7 @@ def subsets_table(result: Result) -> str:
     lines = [
         "## Modalities at test time",
         "",
-        "The same weights with modalities left out; mean ± deviation over the seeds.",
+        f"The same weights with modalities left out; mean ± deviation over {_over(result)}.",
         "",
         f"| modalities | {' | '.join(names)} |",
         f"|---|{'---|' * len(names)}",
@@ -188,6 +188,13 @@ def subsets_table(result: Result) -> str:
             cells = [shown(result.values(name, subset), name) for name in names]
         lines.append(f"| {' + '.join(subset)} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _over(result: Result) -> str:
+    folds = result.recipe.data["folds"]
+    if folds is None:
+        return "the seeds"
+    return f"the seeds, each trained and tested on another fold by {folds.get('by', 'groups')}"
 
 
 def summary(values: Sequence[float]) -> tuple[float, float]:

@@ -154,3 +154,15 @@ def test_odd_sounds():
         with pytest.raises(ValueError, match="row 1: expected a path, or"):
             encoder.encode([None, odd])
     assert encoder.encode([]).values.shape == (0, 267)
+
+
+def test_padding_with_silence_can_be_left_out():
+    sound = tone()
+    padded = np.concatenate([np.zeros(RATE, "float32"), sound, np.zeros(3 * RATE, "float32")])
+    kept, trimmed = AudioEncoder("descriptors"), AudioEncoder("descriptors", trim=True)
+    assert len(kept.encode([padded])[0]) == 500
+    np.testing.assert_allclose(
+        trimmed.encode([padded])[0], trimmed.encode([sound])[0], rtol=1e-4, atol=1e-4
+    )
+    assert len(trimmed.encode([np.zeros(RATE)])[0]) == 100  # nothing but silence stays as it is
+    assert AudioEncoder.from_specification(trimmed.specification).trim

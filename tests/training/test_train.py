@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from generated import RECIPE, dataset
 from layer_test import to_numpy
+from media import tone, write_sound
 
 from keras_mer import zoo
+from keras_mer.data import Dataset
+from keras_mer.features import AudioEncoder
 from keras_mer.training import Recipe, evaluate, evaluate_subsets, publish, train, train_seeds
+from keras_mer.training.prepare import read_data
 
 
 def recipe(**training):
@@ -95,6 +99,44 @@ def test_seeds_make_an_entry_that_loads(tmp_path):
     assert metadata["metrics"]["mae"]["mean"] == pytest.approx(np.mean(result.values("mae")))
     assert (folder / "log" / "seed_1.jsonl").exists()
     assert "not trained" in str(zoo.card(folder))
+
+
+def test_every_seed_may_take_another_fold(tmp_path):
+    data = dataset()
+    speakers = np.array(["a", "b", "c", "d"])[np.arange(len(data)) % 4]
+    data.columns["speaker"] = speakers
+    folded = Recipe.from_dict(
+        {
+            **RECIPE,
+            "data": {**RECIPE["data"], "folds": {"by": "speaker"}},
+            "training": {**RECIPE["training"], "epochs": 1},
+        }
+    )
+    result = train_seeds(folded, data, (1, 2), tmp_path / "runs")
+    for place, speaker in enumerate("ab"):
+        run, own = result.runs[place], data.folds("speaker")
+        fold = next(f for f in own if f.description["split_name"] == f"speaker {speaker} held out")
+        assert set(fold.columns["speaker"][fold.splits == "test"]) == {speaker}
+        figures = evaluate(run.model, run.preprocessor.apply(fold), "test", "mosi")
+        assert figures["mae"] == pytest.approx(result.values("mae")[place], abs=1e-6)
+    assert "each trained and tested on another fold by speaker" in str(
+        zoo.card(publish(result, tmp_path / "generated"))
+    )
+
+
+def test_clips_become_the_features_that_a_recipe_asks_for(tmp_path):
+    files = [write_sound(tmp_path / f"{n}.wav", tone(seconds=0.1 * n)) for n in (1, 2, 3)]
+    clips = Dataset(
+        {}, [0.0, 1.0, -1.0], ["train", "valid", "test"], columns={"file": list(map(str, files))}
+    )
+    wanted = AudioEncoder("log-mel").specification
+    asking = Recipe.from_dict({**RECIPE, "data": {"audio_encoder": wanted}})
+    read = read_data(asking, clips)
+    assert read.features["audio"].lengths.tolist() == [10, 20, 30]
+    assert read.description["features"]["audio"] == wanted
+    clips.columns.pop("file")
+    with pytest.raises(ValueError, match="has no column 'file'"):
+        read_data(asking, clips)
 
 
 @pytest.mark.once
