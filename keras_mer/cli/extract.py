@@ -50,6 +50,10 @@ def extract(
         Audio,
         typer.Option(help="Of sound: a vector per clip, or a vector every 10 ms of one kind."),
     ] = Audio.functionals,
+    entry: Annotated[
+        str | None,
+        typer.Option(help="Extract just what this entry of the zoo asks for, such as cmmsf_emodb."),
+    ] = None,
     frames_per_second: Annotated[
         float, typer.Option(help="Of pictures: how many a second are looked at.")
     ] = 5.0,
@@ -84,6 +88,8 @@ def extract(
         "video": features.VideoEncoder(frames_per_second, faces),
     }
     encoders = {name.value: known[name] for name in modality or [Modality.audio]}
+    if entry is not None:
+        encoders = _asked_for(entry)
     with _Progress() as progress:
         done = features.extract(found, encoders, out, processes, progress)
     for clip, reasons in done.failures.items():
@@ -96,6 +102,29 @@ def extract(
         partly = len(done.failures) - absent
         say(f"{absent} of {len(found)} clips left out, {partly} lack a modality")
         raise typer.Exit(1)
+
+
+def _asked_for(entry: str) -> "dict[str, Encoder]":
+    """What encodes clips as the features that an entry was trained on."""
+    from keras_mer import zoo
+    from keras_mer.features._encoders import ENCODERS
+
+    metadata = zoo.metadata(entry)
+    encoders = {}
+    for modality in metadata["trained_modalities"]:
+        specification = metadata["features"][modality]
+        if modality == "text":
+            continue  # made of transcripts when the entry is trained or evaluated
+        try:
+            encoders[modality] = ENCODERS[modality].from_specification(specification)
+        except (KeyError, ValueError):
+            raise ValueError(
+                f"{entry} reads {modality} features by {specification.get('extractor')}, which "
+                "keras-mer does not extract; `keras-mer card` says where they come from"
+            ) from None
+    if not encoders:
+        raise ValueError(f"{entry} reads text alone: there is nothing to extract from clips")
+    return encoders
 
 
 def _clips(path: Path, unlabelled: bool, format: str | None, options: dict[str, Any]) -> "Dataset":

@@ -12,6 +12,7 @@ import pytest
 from media import squares, tone, write_clip, write_sound
 from typer.testing import CliRunner
 
+from keras_mer import zoo
 from keras_mer.cli import app
 from keras_mer.data import Dataset, Preprocessor, find_clips, read, read_clips, read_emodb
 from keras_mer.features import AudioEncoder, extract
@@ -232,6 +233,21 @@ def test_the_command_on_a_folder_without_labels(corpus, tmp_path):
     assert data.labels.shape == (6, 0)
     assert data.counts["test"] == 6
     assert cli(tmp_path / "nowhere", "--out", tmp_path / "f.npz").exit_code == 1
+
+
+def test_the_features_that_an_entry_asks_for(corpus, tmp_path, monkeypatch):
+    asked = AudioEncoder("log-mel", mels=20).specification
+    said = {"trained_modalities": ["text", "audio"], "features": {"text": {}, "audio": asked}}
+    monkeypatch.setattr(zoo, "metadata", lambda name: said)
+    out = tmp_path / "f.npz"
+    assert cli(corpus, "--out", out, "--entry", "mine").exit_code == 0
+    assert Dataset.load(out).description["features"]["audio"] == asked
+    said["features"]["audio"] = {"extractor": "openSMILE"}
+    result = cli(corpus, "--out", out, "--entry", "mine")
+    assert result.exit_code == 1
+    assert "mine reads audio features by openSMILE, which keras-mer does not" in result.stderr
+    said["trained_modalities"] = ["text"]
+    assert "nothing to extract from clips" in cli(corpus, "--out", out, "--entry", "mine").stderr
 
 
 def test_a_corpus_of_recordings_known_by_their_names(real_data, tmp_path):
