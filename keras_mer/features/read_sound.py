@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_mer._extras import need
+from keras_mer.features import _tensorflow_io
 from keras_mer.features._media import MediaError, check_whole, checked_file, opened
 
 BY_SOUNDFILE = (".wav", ".flac")
@@ -18,23 +21,28 @@ SHORTER = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 UNKNOWN_SIZE = 0x7FFF0000  # and above: what is written where the length is not known yet
 
 
-def read_sound(path: str | Path, sample_rate: int = 16000) -> np.ndarray:
+def read_sound(
+    path: str | Path, sample_rate: int = 16000, decoder: str | None = None
+) -> np.ndarray:
     """The sound of a clip: the mean of its channels, at one sample rate.
 
-    `.wav` and `.flac` are read by soundfile; everything else (mp3, m4a, ogg, the sound track of
-    mp4, mov, mkv, webm, avi ...) by PyAV, strictly: a damaged clip is an error, not noise.
-    Another rate is changed by SciPy's polyphase filter, which shifts nothing in time.
+    `.wav` and `.flac` are read by soundfile, or by tensorflow-io where that is installed, works
+    with the TensorFlow beside it, and soundfile is not there: the numbers are equal. Everything
+    else (mp3, m4a, ogg, the sound track of mp4, mov, mkv, webm, avi ...) is read by PyAV,
+    strictly: a damaged clip is an error, not noise. Another rate is changed by SciPy's polyphase
+    filter, which shifts nothing in time.
 
     Args:
         path: the clip.
         sample_rate: samples a second of what is returned.
+        decoder: "soundfile", "tensorflow-io" or "av", to have no other.
 
     Returns:
         (samples,) float32; full scale is -1 to 1.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ImportError: if soundfile or PyAV is needed and not installed.
+        ImportError: if the decoder is not installed, or its operations do not load.
         MediaError: (a `ValueError`) if the file is empty, damaged, cut off, or has no sound.
 
     Example:
@@ -46,13 +54,30 @@ def read_sound(path: str | Path, sample_rate: int = 16000) -> np.ndarray:
     if sample_rate < 1:
         raise ValueError(f"`sample_rate` must be 1 or more; received {sample_rate}")
     path = checked_file(path)
-    by_soundfile = path.suffix.lower() in BY_SOUNDFILE
-    samples, rate = (_by_soundfile if by_soundfile else _by_av)(path)
+    samples, rate = _decoders(path, decoder)(path)
     if not len(samples):
         raise MediaError(f"{path} holds no samples")
     if not np.isfinite(samples).all():
         raise MediaError(f"{path} holds samples that are NaN or infinite")
     return resampled(samples, rate, sample_rate)
+
+
+def _decoders(path: Path, wanted: str | None) -> Callable[[Path], tuple[np.ndarray, int]]:
+    """What reads a clip."""
+    if wanted is None:
+        plain = path.suffix.lower() in BY_SOUNDFILE
+        if plain and find_spec("soundfile") is None and _tensorflow_io.loads():
+            return _tensorflow_io.decoded
+        return _by_soundfile if plain else _by_av
+    known = {"soundfile": _by_soundfile, "av": _by_av, "tensorflow-io": _tensorflow_io.decoded}
+    if wanted not in known:
+        raise ValueError(f"`decoder` must be one of {', '.join(known)}; received {wanted!r}")
+    if wanted == "tensorflow-io" and not _tensorflow_io.loads():
+        raise ImportError(
+            "tensorflow-io is not installed, or was built for another TensorFlow than the one "
+            "that is: 0.37 needs TensorFlow 2.16"
+        )
+    return known[wanted]
 
 
 def resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:

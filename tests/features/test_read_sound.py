@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from media import RATE, squares, tone, write_clip, write_sound
 
-from keras_mer.features import MediaError, read_sound
+from keras_mer.features import MediaError, _tensorflow_io, read_sound
 
 pytestmark = pytest.mark.once
 
@@ -39,6 +39,30 @@ def test_pyav_and_soundfile_read_the_same(tmp_path):
     np.testing.assert_allclose(
         read_sound(renamed), read_sound(renamed.rename(tmp_path / "b.wav")), atol=1e-7
     )
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT", "flac"])
+def test_tensorflow_io_and_soundfile_read_the_same(tmp_path, subtype):
+    if not _tensorflow_io.loads():
+        pytest.skip("tensorflow-io is not installed, or not for this TensorFlow")
+    both = np.stack([tone(300, 0.7, 22050), tone(500, 0.7, 22050, level=0.2)], axis=1)
+    path = tmp_path / ("a.flac" if subtype == "flac" else "a.wav")
+    soundfile.write(path, both, 22050, subtype=None if subtype == "flac" else subtype)
+    np.testing.assert_allclose(
+        read_sound(path, 22050, "tensorflow-io"), read_sound(path, 22050, "soundfile"), atol=1e-7
+    )
+    path.write_bytes(path.read_bytes()[:9000])
+    with pytest.raises(MediaError, match="cannot be decoded"):
+        read_sound(path, 22050, "tensorflow-io")
+
+
+def test_a_decoder_that_is_not_there(tmp_path):
+    path = write_sound(tmp_path / "a.wav", tone())
+    with pytest.raises(ValueError, match="`decoder` must be one of soundfile, av, tensorflow-io"):
+        read_sound(path, decoder="ffmpeg")
+    if not _tensorflow_io.loads():
+        with pytest.raises(ImportError, match="built for another TensorFlow"):
+            read_sound(path, decoder="tensorflow-io")
 
 
 def test_channels_are_averaged(tmp_path):
@@ -120,5 +144,6 @@ def test_what_is_not_there(tmp_path):
 def test_the_extra_is_named(tmp_path, monkeypatch):
     path = write_sound(tmp_path / "a.wav", tone())
     monkeypatch.setitem(__import__("sys").modules, "soundfile", None)
+    monkeypatch.setattr(_tensorflow_io, "loads", lambda: False)
     with pytest.raises(ImportError, match=r'pip install "keras-mer\[audio\]"'):
         read_sound(path)
