@@ -18,6 +18,7 @@ from keras_mer.layers import (
 from keras_mer.layers._masking import presence
 from keras_mer.layers._weighted import built, seed_of
 from keras_mer.losses import LabelAlignmentLoss
+from keras_mer.models._labels import label_numbers
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 from keras_mer.models._side_outputs import SideOutputs
 
@@ -210,7 +211,7 @@ class FoalNet(MultimodalModel):
         if not training or not any(self.objective_weights.values()):
             return loss
         pieces = self._sides.of(y_pred, x, training)
-        for name, value in self.objectives(pieces, _labels(y)).items():
+        for name, value in self.objectives(pieces, label_numbers(y)).items():
             loss = loss + self.objective_weights[name] * value
         return loss
 
@@ -313,14 +314,6 @@ def _fused(
         )
         fused[m] = pool(seen, mask=query_masks[m])
     return fused
-
-
-def _labels(y: Any) -> Tensor:
-    """(batch,) labels from integers or one-hot rows."""
-    (y,) = keras.tree.flatten(y)
-    if len(y.shape) > 1 and y.shape[-1] > 1:
-        return ops.argmax(y, axis=-1)
-    return ops.reshape(y, (-1,))
 
 
 def _check(features: Mapping[str, int], alignment_weight: float, matching_weight: float) -> None:
