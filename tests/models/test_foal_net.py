@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 from layer_test import set_weights, to_numpy
+from model_inputs import lengthen, random_clips, spoil
 
 from keras_mer.models import FoalNet
 
@@ -20,12 +21,7 @@ def small(widths=WIDTHS, **arguments):
 
 
 def inputs(rows=6, rng=RNG):
-    arrays = {}
-    for m, width in WIDTHS.items():
-        real = rng.integers(1, TIMES[m] + 1, size=(rows, 1))
-        arrays[m] = rng.normal(size=(rows, TIMES[m], width)).astype("float32")
-        arrays[f"{m}_mask"] = np.arange(TIMES[m]) < real
-    return arrays
+    return random_clips(rng, rows, WIDTHS, TIMES)
 
 
 def predict(model, arrays):
@@ -69,12 +65,7 @@ def test_padding_batch_and_missing_modalities_change_nothing():
     model, arrays = small(), inputs()
     arrays["video_mask"][1], arrays["audio_mask"][2] = False, False
     arrays["audio_mask"][3] = arrays["video_mask"][3] = False
-    padded = {}
-    for name, x in arrays.items():
-        fill = {} if x.dtype == bool else {"constant_values": np.nan}
-        padded[name] = np.pad(x, ((0, 0), (0, 3), (0, 0))[: x.ndim], **fill)
-        if x.dtype != bool:
-            padded[name][~np.pad(arrays[f"{name}_mask"], ((0, 0), (0, 3)))] = np.inf
+    padded = lengthen(spoil(arrays, np.inf), 3, np.nan)
     prediction = predict(model, arrays)
     assert np.isfinite(prediction).all()
     np.testing.assert_allclose(predict(model, padded), prediction, atol=1e-5)
