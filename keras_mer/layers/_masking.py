@@ -41,6 +41,11 @@ def presence(mask: Tensor) -> Tensor:
     return ops.any(mask, axis=-1)
 
 
+def resampled(mask: Tensor, steps: int) -> Tensor:
+    """(batch, steps) bool, as `MaskedResampling1D` leaves it: True for a row with a real step."""
+    return ops.repeat(ops.any(mask, axis=1, keepdims=True), steps, axis=1)
+
+
 def union(masks: Iterable[Tensor | None]) -> Tensor | None:
     """True where any mask is; `None`, all steps being real, if any of the masks is `None`."""
     masks = list(masks)

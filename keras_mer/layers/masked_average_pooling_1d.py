@@ -1,15 +1,14 @@
 """The mean over the real steps of a sequence."""
 
-from typing import Any
-
 import keras
 
-from keras_mer._types import Shape, Tensor
+from keras_mer._types import Tensor
 from keras_mer.layers._masking import masked_mean
+from keras_mer.layers._pooling import MaskedPooling1D
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class MaskedAveragePooling1D(keras.layers.Layer):
+class MaskedAveragePooling1D(MaskedPooling1D):
     """Averages over the real steps of each row; a row without any gives zeros.
 
     Args:
@@ -31,17 +30,6 @@ class MaskedAveragePooling1D(keras.layers.Layer):
     2.0
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
     def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns the mean; see the class."""
         return masked_mean(sequence, mask)
-
-    def compute_mask(self, sequence: Tensor, mask: Tensor | None = None) -> None:
-        """None is left: the steps are gone."""
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(batch, dim)."""
-        return (input_shape[0], input_shape[-1])

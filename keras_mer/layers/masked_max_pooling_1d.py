@@ -1,16 +1,15 @@
 """The maximum over the real steps of a sequence."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from keras_mer._types import Shape, Tensor
+from keras_mer._types import Tensor
 from keras_mer.layers._masking import presence, zero_masked
+from keras_mer.layers._pooling import MaskedPooling1D
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class MaskedMaxPooling1D(keras.layers.Layer):
+class MaskedMaxPooling1D(MaskedPooling1D):
     """The largest value of each feature over the real steps of a row.
 
     A row without any real step gives zeros.
@@ -34,20 +33,9 @@ class MaskedMaxPooling1D(keras.layers.Layer):
     3.0
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.supports_masking = True
-
     def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns the maximum; see the class."""
         if mask is None:
             return ops.max(sequence, axis=1)
         seen = ops.where(ops.expand_dims(mask, -1), sequence, float("-inf"))
         return zero_masked(ops.max(seen, axis=1), presence(mask))
-
-    def compute_mask(self, sequence: Tensor, mask: Tensor | None = None) -> None:
-        """None is left: the steps are gone."""
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(batch, dim)."""
-        return (input_shape[0], input_shape[-1])

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -76,7 +76,7 @@ class MultilayerPerceptron(WeightedLayer):
                 momentum=self.momentum, epsilon=self.epsilon, **policy
             )
             self.norms.append(built(norm, input_shape))
-            seed = None if self.seed is None else self.seed + i
+            seed = seed_of(self.seed, i)
             self.drops.append(keras.layers.Dropout(self.dropout, seed=seed, **policy))
         if self.units is not None:
             self.output_map = self.built_dense("output", self.units, input_shape)

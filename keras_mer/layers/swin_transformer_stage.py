@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 from keras_mer.layers.selective_swin_transformer_block import SelectiveSwinTransformerBlock
 from keras_mer.layers.swin_transformer_block import SwinTransformerBlock
 
@@ -155,7 +155,7 @@ class SwinTransformerStage(WeightedLayer):
             "mlp_ratio": self.mlp_ratio,
             "drop_path": rate,
             "epsilon": self.epsilon,
-            "seed": None if self.seed is None else self.seed + i,
+            "seed": seed_of(self.seed, i),
             "dtype": self.dtype_policy,
             "name": f"block_{i}",
             **self.weight_options(),

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers._masking import zero_masked
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 from keras_mer.layers.patch_embedding import PatchEmbedding
 from keras_mer.layers.patch_merging import PatchMerging
 from keras_mer.layers.swin_transformer_stage import SwinTransformerStage
@@ -171,7 +171,7 @@ class SwinTransformerV2(WeightedLayer):
             mlp_ratio=self.mlp_ratio,
             drop_path=rates[before : before + self.depths[i]],
             epsilon=self.epsilon,
-            seed=None if self.seed is None else self.seed + before,
+            seed=seed_of(self.seed, before),
             dtype=self.dtype_policy,
             name=f"stage_{i}",
             **(selection if i == self.selecting else {}),

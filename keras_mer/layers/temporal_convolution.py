@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers._masking import zero_masked
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -87,7 +87,7 @@ class TemporalConvolution(WeightedLayer):
             same = input_shape[-1] == units
             down = None if same else self.built_dense(f"shortcut_{i}", units, input_shape)
             self.shortcuts.append(down)
-            seed = None if self.seed is None else self.seed + i
+            seed = seed_of(self.seed, i)
             self.drops.append(
                 keras.layers.Dropout(self.dropout, seed=seed, dtype=self.dtype_policy)
             )

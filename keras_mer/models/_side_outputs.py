@@ -19,7 +19,7 @@ class SideOutputs:
     Args:
         inputs: the inputs of the functional model.
         prediction: its output.
-        others: the tensors to keep, by name.
+        others: the tensors to keep, or dicts of them, by name.
     """
 
     def __init__(self, inputs: Any, prediction: Any, others: Mapping[str, Any]) -> None:
@@ -33,7 +33,7 @@ class SideOutputs:
         self._last.prediction, self._last.others = prediction, others
         return prediction
 
-    def of(self, prediction: Tensor, inputs: Any, training: bool) -> dict[str, Tensor]:
+    def of(self, prediction: Tensor, inputs: Any, training: bool) -> dict[str, Any]:
         """The tensors that belong to a prediction, and no longer kept.
 
         Args:

@@ -16,7 +16,7 @@ from keras_mer.layers import (
     ModalityDropout,
     ParallelExtractor,
 )
-from keras_mer.layers._masking import presence
+from keras_mer.layers._masking import presence, resampled
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 from keras_mer.models._per_modality import as_config, per_modality
@@ -162,7 +162,7 @@ class CMMSF(MultimodalModel):
             sequences[m] = extract[m](drop_inputs[m](sequence), mask=visible[m])
             if steps:
                 sequences[m] = resample[m](sequences[m], mask=visible[m])
-                visible[m] = ops.repeat(ops.any(visible[m], axis=1, keepdims=True), steps, axis=1)
+                visible[m] = resampled(visible[m], steps)
         encoded = encode(sequences, masks=visible)
         vectors = {m: _pooled(pools, encoded[m], visible[m]) for m in encoded}
         there = {m: presence(visible[m]) for m in encoded}

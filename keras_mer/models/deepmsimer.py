@@ -18,6 +18,7 @@ from keras_mer.layers import (
 from keras_mer.layers._masking import presence
 from keras_mer.layers._weighted import seed_of
 from keras_mer.losses import cross_modal_contrastive
+from keras_mer.models._labels import label_numbers
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 from keras_mer.models._side_outputs import SideOutputs
 
@@ -292,7 +293,7 @@ class DeepMSIMER(MultimodalModel):
         if y is None or not self.contrastive_weight or "video" not in self.config["features"]:
             return loss
         sides = self._sides.of(y_pred, x, training)
-        return loss + self.contrastive_weight * self._contrastive(_labels(y), sides)
+        return loss + self.contrastive_weight * self._contrastive(label_numbers(y), sides)
 
     def _contrastive(self, labels: Tensor, sides: Mapping[str, Tensor]) -> Tensor:
         """The mean of the contrastive losses of video with each other modality."""
@@ -308,10 +309,3 @@ class DeepMSIMER(MultimodalModel):
             for m in others
         ]
         return sum(losses[1:], losses[0]) / len(losses)
-
-
-def _labels(y: Tensor) -> Tensor:
-    """(batch,) of labels (batch,), (batch, 1) or one-hot (batch, labels)."""
-    if len(y.shape) == 2 and y.shape[-1] not in (1, None):
-        return ops.argmax(y, axis=-1)
-    return ops.reshape(y, (-1,))

@@ -1,14 +1,12 @@
 """EF-LSTM: early fusion read by an LSTM."""
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_mer.layers import EarlyFusion, MaskedLSTM, MaskedResampling1D
-from keras_mer.layers._masking import presence
+from keras_mer.layers._masking import resampled, union
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 
@@ -108,8 +106,8 @@ class EFLSTM(MultimodalModel):
         sequences, real = dict(inputs), dict(masks)
         if align:
             sequences = {m: resample(inputs[m], mask=masks[m]) for m in inputs}
-            real = {m: ops.repeat(presence(masks[m])[:, None], steps, axis=1) for m in inputs}
-        x, any_real = fusion(sequences, masks=real), reduce(ops.logical_or, real.values())
+            real = {m: resampled(masks[m], steps) for m in inputs}
+        x, any_real = fusion(sequences, masks=real), union(real.values())
         for reader, drop in zip(readers, drops, strict=False):
             x = drop(reader(x, mask=any_real))
         prediction = output_layer(drops[-1](hidden(x)))

@@ -18,8 +18,9 @@ from keras_mer.layers import (
 from keras_mer.layers._masking import presence
 from keras_mer.layers._weighted import built, seed_of
 from keras_mer.losses import LabelAlignmentLoss
+from keras_mer.models._labels import label_numbers
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
-from keras_mer.models._tap import Tap
+from keras_mer.models._side_outputs import SideOutputs
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -127,7 +128,6 @@ class FoalNet(MultimodalModel):
             for i, m in enumerate(inputs)
         }
         pool = MaskedAveragePooling1D(dtype=dtype, name="pooling")
-        tap = Tap(dtype=dtype, name="fused")
         drop = keras.layers.Dropout(dropout, seed=seed_of(seed, 0), dtype=dtype)
         # A prediction in half precision would lose what the metrics look at.
         output_layer = keras.layers.Dense(
@@ -136,13 +136,13 @@ class FoalNet(MultimodalModel):
 
         # graph
         vectors = _fused(stacks, pool, inputs, inputs, masks, masks)
-        pieces = tap({"sequences": inputs, "masks": masks, "vectors": vectors})
-        joined = ops.concatenate(list(pieces["vectors"].values()), axis=-1)
-        prediction = output_layer(drop(joined))
-        super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, name=name)
-        tap.take()
-        self.stacks, self.pool, self.tap = stacks, pool, tap
+        prediction = output_layer(drop(ops.concatenate(list(vectors.values()), axis=-1)))
+        named = named_inputs(inputs, masks)
+        super().__init__(inputs=named, outputs=prediction, name=name)
+        self.stacks, self.pool = stacks, pool
         self.output_layer = output_layer
+        pieces = {"sequences": inputs, "masks": masks, "vectors": vectors}
+        self._sides = SideOutputs(named, prediction, pieces)
 
         # objectives
         self.objective_weights = {"alignment": alignment_weight, "matching": matching_weight}
@@ -196,10 +196,7 @@ class FoalNet(MultimodalModel):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Tensor:
         """Returns the prediction alone; see the class."""
-        prediction = super().call(inputs, training=training, mask=mask)
-        pieces = self.tap.take()
-        self._last = (prediction, pieces) if training else None
-        return prediction
+        return self._sides.call(inputs, training)
 
     def compute_loss(
         self,
@@ -213,7 +210,8 @@ class FoalNet(MultimodalModel):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training=training)
         if not training or not any(self.objective_weights.values()):
             return loss
-        for name, value in self.objectives(self._pieces(x, y_pred), _labels(y)).items():
+        pieces = self._sides.of(y_pred, x, training)
+        for name, value in self.objectives(pieces, label_numbers(y)).items():
             loss = loss + self.objective_weights[name] * value
         return loss
 
@@ -242,15 +240,6 @@ class FoalNet(MultimodalModel):
             logits = self.matching_logits(pieces, drawn)
             values["matching"] = _matching_loss(logits, present, drawn["found"])
         return values
-
-    def _pieces(self, x: Any, y_pred: Any) -> Any:
-        """What the forward pass of this prediction computed."""
-        if self._last is None or self._last[0] is not y_pred:
-            self(x, training=True)
-        last, self._last = self._last, None
-        return last[1]
-
-    _last: Any = None
 
     def similarity(self, sequences: Tensors, masks: Tensors, present: Tensor) -> Tensor:
         """How alike the clips of a batch are, by the mean of one modality and of the other.
@@ -325,14 +314,6 @@ def _fused(
         )
         fused[m] = pool(seen, mask=query_masks[m])
     return fused
-
-
-def _labels(y: Any) -> Tensor:
-    """(batch,) labels from integers or one-hot rows."""
-    (y,) = keras.tree.flatten(y)
-    if len(y.shape) > 1 and y.shape[-1] > 1:
-        return ops.argmax(y, axis=-1)
-    return ops.reshape(y, (-1,))
 
 
 def _check(features: Mapping[str, int], alignment_weight: float, matching_weight: float) -> None:

@@ -18,7 +18,7 @@ from keras_mer.layers import (
     ModalityDropout,
     ResidualGatingNetwork,
 )
-from keras_mer.layers._masking import union
+from keras_mer.layers._masking import resampled, union
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 from keras_mer.models._per_modality import per_modality
@@ -164,7 +164,7 @@ class MSRG(MultimodalModel):
             x = drop_inputs(sequence)
             if fit_steps == "resample":
                 x = resample(x, mask=visible[m])
-                visible[m] = ops.repeat(ops.any(visible[m], axis=1, keepdims=True), steps, axis=1)
+                visible[m] = resampled(visible[m], steps)
             else:
                 x, visible[m] = _cut(x, steps), _cut(visible[m], steps)
             for gru in encoders[m][:-1]:

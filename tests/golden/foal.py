@@ -112,7 +112,7 @@ def forward_pass(model, inputs):
         "rows": inputs["negative_audio"],
         "found": ops.ones_like(inputs["labels"], dtype="bool"),
     }
-    return prediction, model._pieces(named, prediction), drawn
+    return prediction, model._sides.of(prediction, named, training=True), drawn
 
 
 @component("foal_match")

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from layer_test import to_numpy
+from model_inputs import lengthen, random_clips, spoil
 
 from keras_mer.models import CMMSF
 
@@ -16,13 +17,8 @@ def small(widths=WIDTHS, **arguments):
     return CMMSF(widths, **{"units": 4, "num_heads": 2, **arguments})
 
 
-def inputs(rows=5, widths=WIDTHS, times=TIMES):
-    arrays = {}
-    for m, width in widths.items():
-        lengths = RNG.integers(1, times[m] + 1, size=(rows, 1))
-        arrays[m] = RNG.normal(size=(rows, times[m], width)).astype("float32")
-        arrays[f"{m}_mask"] = np.arange(times[m]) < lengths
-    return arrays
+def inputs():
+    return random_clips(RNG, 5, WIDTHS, TIMES)
 
 
 def predict(model, arrays):
@@ -31,12 +27,7 @@ def predict(model, arrays):
 
 def test_padding_changes_nothing_whatever_it_holds():
     model, arrays = small(), inputs()
-    padded = {}
-    for name, x in arrays.items():
-        fill = {} if x.dtype == bool else {"constant_values": np.nan}
-        padded[name] = np.pad(x, ((0, 0), (0, 3), (0, 0))[: x.ndim], **fill)
-        if x.dtype != bool:
-            padded[name][~np.pad(arrays[f"{name}_mask"], ((0, 0), (0, 3)))] = np.inf
+    padded = lengthen(spoil(arrays, np.inf), 3, np.nan)
     np.testing.assert_allclose(predict(model, padded), predict(model, arrays), atol=1e-5)
 
 

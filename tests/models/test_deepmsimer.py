@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from layer_test import set_weights, to_numpy
+from model_inputs import lengthen, spoil
 
 from keras_mer.models import DeepMSIMER
 
@@ -121,10 +122,7 @@ def test_every_pattern_of_missing_modalities_gives_a_prediction(trained):
     patterns = np.array(list(itertools.product([False, True], repeat=3)))
     for pattern, m in zip(patterns.T, FRAMES, strict=True):
         given[f"{m}_mask"] &= pattern[:, None]
-    spoiled = dict(given)
-    for m in FRAMES:
-        spoiled[m] = given[m].copy()
-        spoiled[m][~given[f"{m}_mask"]] = np.nan
+    spoiled = spoil(given)
     predictions = made.predict(given, verbose=0)
     assert np.isfinite(predictions).all()
     np.testing.assert_allclose(made.predict(spoiled, verbose=0), predictions, atol=1e-5)
@@ -134,11 +132,7 @@ def test_every_pattern_of_missing_modalities_gives_a_prediction(trained):
 def test_padding_and_batch_do_not_change_a_prediction(trained):
     made = trained[0]
     given = inputs()
-    longer = {}
-    for name, x in given.items():
-        widths = [(0, 0)] * x.ndim
-        widths[1] = (0, 1)
-        longer[name] = np.pad(x, widths)
+    longer = lengthen(given, 1)
     expected = made.predict(given, verbose=0)
     np.testing.assert_allclose(made.predict(longer, verbose=0), expected, atol=1e-5)
     part = made.predict({name: x[:8] for name, x in given.items()}, verbose=0)
@@ -195,10 +189,7 @@ def test_each_objective_moves_the_weights_it_should():
 def test_masked_steps_have_no_influence_on_training():
     given = inputs(VECTORS)
     given["text_mask"][0] = False
-    spoiled = dict(given)
-    for m in VECTORS:
-        spoiled[m] = given[m].copy()
-        spoiled[m][~given[f"{m}_mask"]] = np.nan
+    spoiled = spoil(given)
     (loss, _, clean), (other, _, dirty) = (step(given=g) for g in (given, spoiled))
     np.testing.assert_allclose(loss, other, atol=1e-6)
     for mine, theirs in zip(clean.values(), dirty.values(), strict=True):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import ops
 from layer_test import set_weights, to_numpy
+from model_inputs import lengthen, random_clips, spoil
 
 from keras_mer.models import FoalNet
 
@@ -20,12 +21,7 @@ def small(widths=WIDTHS, **arguments):
 
 
 def inputs(rows=6, rng=RNG):
-    arrays = {}
-    for m, width in WIDTHS.items():
-        real = rng.integers(1, TIMES[m] + 1, size=(rows, 1))
-        arrays[m] = rng.normal(size=(rows, TIMES[m], width)).astype("float32")
-        arrays[f"{m}_mask"] = np.arange(TIMES[m]) < real
-    return arrays
+    return random_clips(rng, rows, WIDTHS, TIMES)
 
 
 def predict(model, arrays):
@@ -69,12 +65,7 @@ def test_padding_batch_and_missing_modalities_change_nothing():
     model, arrays = small(), inputs()
     arrays["video_mask"][1], arrays["audio_mask"][2] = False, False
     arrays["audio_mask"][3] = arrays["video_mask"][3] = False
-    padded = {}
-    for name, x in arrays.items():
-        fill = {} if x.dtype == bool else {"constant_values": np.nan}
-        padded[name] = np.pad(x, ((0, 0), (0, 3), (0, 0))[: x.ndim], **fill)
-        if x.dtype != bool:
-            padded[name][~np.pad(arrays[f"{name}_mask"], ((0, 0), (0, 3)))] = np.inf
+    padded = lengthen(spoil(arrays, np.inf), 3, np.nan)
     prediction = predict(model, arrays)
     assert np.isfinite(prediction).all()
     np.testing.assert_allclose(predict(model, padded), prediction, atol=1e-5)
@@ -141,15 +132,15 @@ def told_apart(rows, seed):
     return arrays, (signs[0] == signs[1]).astype("int32")
 
 
-def counted(model, name, counts):
-    """Has a method of the model count its calls."""
-    method = getattr(model, name)
+def counted(owner, name, counts):
+    """Has a method, or a callable attribute, count its calls."""
+    method = getattr(owner, name)
 
     def counting(*arguments, **options):
         counts[name] += 1
         return method(*arguments, **options)
 
-    setattr(model, name, counting)
+    setattr(owner, name, counting)
 
 
 def test_learns_a_small_task_that_takes_both_modalities():
@@ -162,8 +153,10 @@ def test_learns_a_small_task_that_takes_both_modalities():
     state, counts = to_numpy(model.negatives.seed_generator.state.value).copy(), Counter()
     counted(model, "call", counts)
     counted(model, "compute_loss", counts)
+    counted(model._sides, "_model", counts)
     model.fit(*told_apart(64, seed=1), epochs=25, batch_size=32, verbose=0)
-    assert counts["call"] == counts["compute_loss"] > 0, "the objectives ran the graph again"
+    assert counts["call"] == counts["compute_loss"] > 0
+    assert counts["_model"] == counts["call"], "the objectives ran the graph again"
     assert (to_numpy(model.negatives.seed_generator.state.value) != state).any()
     assert model.evaluate(*told_apart(64, seed=2), verbose=0)[1] >= 0.95
 

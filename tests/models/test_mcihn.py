@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from layer_test import set_weights, to_numpy
+from model_inputs import lengthen, random_clips, spoil
 
 from keras_mer.models import MCIHN
 
@@ -22,22 +23,13 @@ def small(widths=WIDTHS, **arguments):
 
 
 def inputs(rows=6):
-    arrays = {}
-    for m, width in WIDTHS.items():
-        lengths = RNG.integers(1, TIMES[m] + 1, size=(rows, 1))
-        arrays[m] = RNG.normal(size=(rows, TIMES[m], width)).astype("float32")
-        arrays[f"{m}_mask"] = np.arange(TIMES[m]) < lengths
-    return arrays
+    return random_clips(RNG, rows, WIDTHS, TIMES)
 
 
 def task(rng, rows):
     """Clips of all lengths, some without video, and a score that text and audio tell."""
     scores = rng.uniform(-1, 1, size=(rows, 1)).astype("float32")
-    arrays = {}
-    for m, width in WIDTHS.items():
-        lengths = rng.integers(1, TIMES[m] + 1, size=(rows, 1))
-        arrays[m] = rng.normal(size=(rows, TIMES[m], width)).astype("float32")
-        arrays[f"{m}_mask"] = np.arange(TIMES[m]) < lengths
+    arrays = random_clips(rng, rows, WIDTHS, TIMES)
     arrays["video_mask"][::3] = False
     arrays["text"][..., 0] += 2 * scores
     arrays["audio"][..., 0] -= 2 * scores
@@ -94,12 +86,7 @@ def test_padding_batch_and_missing_modalities_change_nothing():
     arrays["text_mask"][1] = arrays["audio_mask"][1] = arrays["video_mask"][2] = False
     for m in WIDTHS:
         arrays[f"{m}_mask"][3] = False
-    padded = {}
-    for name, x in arrays.items():
-        fill = {} if x.dtype == bool else {"constant_values": np.nan}
-        padded[name] = np.pad(x, ((0, 0), (0, 3), (0, 0))[: x.ndim], **fill)
-        if x.dtype != bool:
-            padded[name][~np.pad(arrays[f"{name}_mask"], ((0, 0), (0, 3)))] = np.inf
+    padded = lengthen(spoil(arrays, np.inf), 3, np.nan)
     prediction = predict(model, arrays)
     assert np.isfinite(prediction).all()
     np.testing.assert_allclose(predict(model, padded), prediction, atol=1e-5)

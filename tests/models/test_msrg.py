@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from layer_test import to_numpy
+from model_inputs import lengthen, spoil
 
 from keras_mer.models import MSRG
 
@@ -71,12 +72,7 @@ def test_weights_of_the_parts_that_can_be_switched_off():
 @pytest.mark.parametrize("fit_steps", ["resample", "cut"])
 def test_padding_and_what_it_holds_change_nothing(fit_steps):
     model, inputs = pinned(fit_steps=fit_steps), clips()
-    padded = {}
-    for m in FEATURES:
-        mask = np.pad(inputs[f"{m}_mask"], ((0, 0), (0, 4)))
-        sequence = np.pad(inputs[m], ((0, 0), (0, 4), (0, 0)))
-        sequence[~mask] = np.nan
-        padded |= {m: sequence, f"{m}_mask": mask}
+    padded = spoil(lengthen(inputs, 4))
     expected = model.predict(inputs, verbose=0)
     assert np.isfinite(expected).all()
     np.testing.assert_allclose(model.predict(padded, verbose=0), expected, atol=1e-5)

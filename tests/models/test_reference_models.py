@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from layer_test import to_numpy
+from model_inputs import lengthen, spoil
 
 from keras_mer.models import EFLSTM, LMF, TFN, MulT
 
@@ -80,13 +81,9 @@ def test_what_is_masked_has_no_influence(models, name):
     inputs, _ = task(rows=5)
     expected = predict(models[name], inputs)
     assert np.isfinite(expected).all()
-    spoiled = {
-        k: np.where(inputs[f"{k}_mask"][..., None], x, np.nan) if k in FEATURES else x
-        for k, x in inputs.items()
-    }
+    spoiled = spoil(inputs)
     np.testing.assert_allclose(predict(models[name], spoiled), expected, atol=1e-6)
-    padding = {k: ((0, 0), (0, 3), (0, 0))[: x.ndim] for k, x in spoiled.items()}
-    padded = {k: np.pad(x, padding[k]) for k, x in spoiled.items()}
+    padded = lengthen(spoiled, 3)
     np.testing.assert_allclose(predict(models[name], padded), expected, atol=1e-5)
 
 

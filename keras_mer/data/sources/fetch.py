@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Thread
 from urllib.parse import urlsplit
 
 from keras_mer import _download
@@ -139,43 +138,14 @@ def _fetch_all(
     bar = SharedBar(data_set.name, sum(file.bytes for file in missing), progress)
     one = partial(_fetch_one, root=root, asked=_Asked(first), bar=bar, homepage=data_set.homepage)
     # In any order, so that two processes at once share the work and do not do it twice.
-    try:
-        _each(one, random.sample(missing, len(missing)))
-    finally:
-        bar.stop()
-
-
-def _each(work: Callable[[PublicFile], None], files: Sequence[PublicFile]) -> None:
-    """Does the work for every file, a few at once; the first error ends it.
-
-    The threads are daemons that nobody waits for: a server that hangs does not hold up who
-    presses Ctrl-C.
-    """
-    waiting, outcomes = list(files), SimpleQueue[BaseException | None]()
-    ended = Event()
-
-    def run() -> None:
-        while not ended.is_set():
-            try:
-                file = waiting.pop()
-            except IndexError:
-                return
-            try:
-                work(file)
-            except BaseException as error:
-                outcomes.put(error)
-            else:
-                outcomes.put(None)
-
-    for _ in range(min(AT_ONCE, len(files))):
-        Thread(target=run, daemon=True).start()
-    try:
-        for _ in files:
-            error = outcomes.get()
-            if error is not None:
-                raise error
-    finally:
-        ended.set()
+    shuffled = random.sample(missing, len(missing))
+    # Its threads are daemons: a server that hangs does not hold up who presses Ctrl-C.
+    with ThreadPool(AT_ONCE) as pool:
+        try:
+            for _ in pool.imap_unordered(one, shuffled):
+                pass
+        finally:
+            bar.stop()
 
 
 def _fetch_one(file: PublicFile, root: Path, asked: _Asked, bar: SharedBar, homepage: str) -> None:

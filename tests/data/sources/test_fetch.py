@@ -263,7 +263,7 @@ def test_a_killed_download_goes_on_where_it_was(home, server, public, start, how
     root = home / "data" / "tiny"
     wait_until(lambda: (root / "a").is_file() and len(list(root.glob(".*-big"))) == 1)
     process.send_signal(how)
-    process.communicate(timeout=10)
+    process.communicate(timeout=5)
     assert process.returncode
     assert not (root / "big").exists()
     for path in root.glob(".*-big"):
