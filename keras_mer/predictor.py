@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_mer.data import Preprocessor, Ragged, pad
-from keras_mer.features import TextEncoder
+from keras_mer.features import TextAdapters, TextEncoder
 from keras_mer.features._buckets import bucket
 from keras_mer.layers._modalities import modality_order
 
@@ -76,9 +76,11 @@ class Predictor:
         text_encoder: TextEncoder | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
+        adapters = None
         if isinstance(name_or_model, str | Path):
             from keras_mer import zoo
 
+            adapters = zoo.text_adapters(name_or_model)
             self.model = zoo.load(name_or_model)
             preprocessor = preprocessor or zoo.preprocessor(name_or_model)
             metadata = zoo.metadata(name_or_model) if metadata is None else metadata
@@ -91,7 +93,7 @@ class Predictor:
         self._inputs = _model_inputs(self.model)
         self.modalities = tuple(self._inputs)
         self.trained_modalities = tuple(self.metadata.get("trained_modalities", self.modalities))
-        self.text_encoder = text_encoder or self._named_encoder()
+        self.text_encoder = text_encoder or self._named_encoder(adapters)
         self._check_encoder()
         self._results = _Results.of(self.metadata, self.model)
 
@@ -250,10 +252,11 @@ class Predictor:
 
     def _checked_text(self, text: str) -> str:
         if self.text_encoder is None:
-            wanted = self._text_features().get("extractor")
+            known = self._text_features()
+            tuned = " of a tuned encoder" if known.get("adapters") else ""
             raise ValueError(
-                f"the model reads {wanted or self._inputs['text'][1]} text features and no text; "
-                "give arrays of them, or a text_encoder"
+                f"the model reads {known.get('extractor') or self._inputs['text'][1]} text "
+                f"features{tuned} and no text; give arrays of them, or a text_encoder"
             )
         if not any(letter.isprintable() and not letter.isspace() for letter in text):
             raise ValueError("the text is empty; a missing text is None (null in JSON)")
@@ -292,12 +295,12 @@ class Predictor:
             named = self.preprocessor.specification.get("text")
         return named or {}
 
-    def _named_encoder(self) -> TextEncoder | None:
+    def _named_encoder(self, adapters: TextAdapters | None) -> TextEncoder | None:
         """The encoder that the model's text features come from, if it is one of ours."""
         if "text" not in self._inputs:
             return None
         try:
-            encoder = TextEncoder.from_specification(self._text_features())
+            encoder = TextEncoder.from_specification(self._text_features(), adapters=adapters)
         except ValueError:
             return None
         return encoder if self._inputs["text"][1] == encoder.dimension else None
@@ -313,6 +316,8 @@ class Predictor:
                 f"gives {_dimension(self.text_encoder)}"
             )
         wanted, given = self._text_features(), self.text_encoder.specification
+        if "extractor" in wanted:  # adapters are named only where there are any
+            wanted, given = {"adapters": None, **wanted}, {"adapters": None, **given}
         for key in sorted(set(wanted) & set(given)):
             if wanted[key] != given[key]:
                 raise ValueError(

@@ -38,7 +38,8 @@ def evaluate(
     preprocessor = zoo.preprocessor(name)
     if preprocessor is None:
         raise ValueError(f"{name} has no preprocessor.json, without which features are not its own")
-    dataset = preprocessor.apply(read_data(recipe, data, progress=True))
+    read = read_data(recipe, data, progress=True, adapters=zoo.text_adapters(name))
+    dataset = preprocessor.apply(read)
     protocol = entry.metadata["protocol"]
     trained = entry.metadata["trained_modalities"]
     table = evaluate_subsets(zoo.load(name), dataset, split.value, protocol, trained)

@@ -160,6 +160,8 @@ class Preprocessor:
                     f"{name} comes from {given}; expected {specified['extractor']}, which the "
                     "preprocessor was fitted on"
                 )
+            if None not in (given, specified.get("extractor")):
+                _check_adapters(name, dataset.description["features"][name], specified)
             if name in self.mean:
                 _check_raw(name, dataset)
             rows = self.transform(name, dataset.features[name])
@@ -228,6 +230,16 @@ class Preprocessor:
             return values
         values = (values - self.mean[modality]) / self.deviation[modality]
         return values if self.clip is None else np.clip(values, -self.clip, self.clip)
+
+
+def _check_adapters(modality: str, given: Mapping[str, Any], specified: Mapping[str, Any]) -> None:
+    """Raises a `ValueError` if the extractor was tuned otherwise; without adapters it was not."""
+    if given.get("adapters") != specified.get("adapters"):
+        raise ValueError(
+            f"{modality} comes from {given['extractor']} with adapters "
+            f"{given.get('adapters') or 'none'}; expected {specified.get('adapters') or 'none'}, "
+            "with which the preprocessor was fitted"
+        )
 
 
 def _check_raw(modality: str, dataset: Dataset) -> None:
