@@ -78,6 +78,8 @@ def tuning_model(
         _set_dropout(block, tuning["dropout"], seed + layer)
         for name, part in _minilm.parts(backbone, layer).items():
             part.enable_lora(tuning["rank"])
+            # They are made as frozen as the layer that they are part of.
+            part.lora_kernel_a.trainable = part.lora_kernel_b.trainable = True
             tuned[layer, name] = part
         hidden = block(hidden, padding_mask=mask)
     pooled = MaskedAveragePooling1D()(hidden, mask=mask)
