@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_mer.data import Preprocessor, Ragged, pad
-from keras_mer.features import AudioEncoder, TextEncoder, VideoEncoder
+from keras_mer.features import AudioEncoder, TextAdapters, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
 from keras_mer.features._encoders import ENCODERS
 from keras_mer.layers._modalities import modality_order
@@ -84,9 +84,11 @@ class Predictor:
         audio_encoder: AudioEncoder | None = None,
         video_encoder: VideoEncoder | None = None,
     ) -> None:
+        adapters = None
         if isinstance(name_or_model, str | Path):
             from keras_mer import zoo
 
+            adapters = zoo.text_adapters(name_or_model)
             self.model = zoo.load(name_or_model)
             preprocessor = preprocessor or zoo.preprocessor(name_or_model)
             metadata = zoo.metadata(name_or_model) if metadata is None else metadata
@@ -100,7 +102,7 @@ class Predictor:
         self.modalities = tuple(self._inputs)
         self.trained_modalities = tuple(self.metadata.get("trained_modalities", self.modalities))
         self.encoders = self._found_encoders(
-            {"text": text_encoder, "audio": audio_encoder, "video": video_encoder}
+            {"text": text_encoder, "audio": audio_encoder, "video": video_encoder}, adapters
         )
         self._results = _Results.of(self.metadata, self.model)
 
@@ -262,10 +264,12 @@ class Predictor:
         """A text as it is, a clip as features: one that cannot be read is its row's error."""
         encoder = self.encoders.get(name)
         if encoder is None:
-            wanted = self._features(name).get("extractor") or self._inputs[name][1]
+            known = self._features(name)
+            tuned = " of a tuned encoder" if known.get("adapters") else ""
             raise ValueError(
-                f"the model reads {wanted} {name} features and no {RAW.get(name, 'clips')}; "
-                f"give arrays of them, or {'an' if name == 'audio' else 'a'} {name}_encoder"
+                f"the model reads {known.get('extractor') or self._inputs[name][1]} {name} "
+                f"features{tuned} and no {RAW.get(name, 'clips')}; give arrays of them, or "
+                f"{'an' if name == 'audio' else 'a'} {name}_encoder"
             )
         if name == "text":
             if not any(letter.isprintable() and not letter.isspace() for letter in value):
@@ -310,21 +314,24 @@ class Predictor:
             named = self.preprocessor.specification.get(name)
         return named or {}
 
-    def _found_encoders(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _found_encoders(
+        self, given: Mapping[str, Any], adapters: TextAdapters | None
+    ) -> dict[str, Any]:
         """Per modality the encoder that was given, or the one of ours its features come from."""
         found = {}
         for name, own in given.items():
-            encoder = own or self._named_encoder(name)
+            encoder = own or self._named_encoder(name, adapters)
             if encoder is not None:
                 self._check_encoder(name, encoder)
                 found[name] = encoder
         return found
 
-    def _named_encoder(self, name: str) -> Any:
+    def _named_encoder(self, name: str, adapters: TextAdapters | None) -> Any:
         if name not in self._inputs:
             return None
+        tuned = {"adapters": adapters} if name == "text" else {}
         try:
-            encoder = ENCODERS[name].from_specification(self._features(name))
+            encoder = ENCODERS[name].from_specification(self._features(name), **tuned)
         except ValueError:
             return None
         return encoder if self._inputs[name][1] == encoder.dimension else None
@@ -340,6 +347,8 @@ class Predictor:
                 f"the model reads {name} of {self._inputs[name][1]} dimensions; the {name} encoder "
                 f"gives {given['dimension']}"
             )
+        if "extractor" in wanted:  # adapters are named only where there are any
+            wanted, given = {"adapters": None, **wanted}, {"adapters": None, **given}
         for key in sorted(set(wanted) & set(given)):
             if wanted[key] != given[key]:
                 raise ValueError(

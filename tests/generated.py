@@ -54,3 +54,17 @@ RECIPE = {
     },
     "evaluation": {"protocol": "mosi"},
 }
+
+
+def text_adapters(seed=0, layers=(5, 6), rank=2):
+    """Changes of all kernels of some layers, large enough to be felt."""
+    from keras_mer.features import TextAdapters, _minilm
+
+    rng = np.random.default_rng(seed)
+    arrays = {}
+    for layer in layers:
+        for part, shape in _minilm.KERNELS.items():
+            first, second = (*shape[:-1], rank), (rank, shape[-1])
+            arrays[f"layer_{layer}.{part}.lora_a"] = rng.uniform(-0.1, 0.1, first)
+            arrays[f"layer_{layer}.{part}.lora_b"] = rng.uniform(-0.1, 0.1, second)
+    return TextAdapters({name: array.astype("float32") for name, array in arrays.items()})

@@ -251,6 +251,14 @@ def test_an_encoder_that_does_not_fit_is_refused():
     metadata = {"features": {"text": {"extractor": "characters", "max_tokens": 50}}}
     with pytest.raises(ValueError, match="max_tokens 50; the text encoder has max_tokens 128"):
         Predictor(sums_model(), text_encoder=CharacterEncoder(), metadata=metadata)
+    metadata = {"features": {"text": {"extractor": "characters", "adapters": "0123"}}}
+    with pytest.raises(ValueError, match="adapters 0123; the text encoder has adapters None"):
+        Predictor(sums_model(), text_encoder=CharacterEncoder(), metadata=metadata)
+    metadata["features"]["text"]["extractor"] = "all-MiniLM-L6-v2"
+    with pytest.raises(
+        ValueError, match="all-MiniLM-L6-v2 text features of a tuned encoder and no"
+    ):
+        Predictor(sums_model(), metadata=metadata)(text=["a"])
 
 
 def test_what_is_no_model_is_refused():

@@ -38,7 +38,7 @@ def evaluate(
     preprocessor = zoo.preprocessor(name)
     if preprocessor is None:
         raise ValueError(f"{name} has no preprocessor.json, without which features are not its own")
-    read = read_data(recipe, data, progress=True)
+    read = read_data(recipe, data, progress=True, adapters=zoo.text_adapters(name))
     dataset = preprocessor.apply(fold_of(recipe, read, entry.metadata.get("published_seed", 1)))
     protocol = entry.metadata["protocol"]
     trained = entry.metadata["trained_modalities"]

@@ -82,9 +82,13 @@ class _Progress:
         for finished in set(self.tasks) - {seed}:
             self.bar.stop_task(self.tasks[finished])
         if seed not in self.tasks:
-            self.tasks[seed] = self.bar.add_task(
-                f"seed {seed} of {self.seeds}", total=self.recipe.training["epochs"], figures=""
-            )
+            self.tasks[seed] = self.bar.add_task(f"seed {seed} of {self.seeds}", figures="")
+        stage = figures.get("stage", "training")
         select = self.recipe.evaluation["select"]
         text = f"loss {figures['loss']:.3f}, valid {select} {figures['valid'][select]:.3f}"
-        self.bar.update(self.tasks[seed], completed=epoch, figures=text)
+        self.bar.update(
+            self.tasks[seed],
+            total=getattr(self.recipe, stage)["epochs"],
+            completed=epoch,
+            figures=text + (", tuning the text encoder" if stage == "text_tuning" else ""),
+        )

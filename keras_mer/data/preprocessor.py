@@ -235,12 +235,18 @@ class Preprocessor:
 
 
 def _check_settings(modality: str, given: Mapping[str, Any], specified: Mapping[str, Any]) -> None:
-    """Raises a `ValueError` for a setting of the extractor that both name and that differs."""
-    for key in sorted((given.keys() & specified.keys()) - APART):
-        if given[key] != specified[key]:
+    """Raises a `ValueError` for a setting of the extractor that both name and that differs.
+
+    An encoder that was not tuned names no adapters; that differs from any.
+    """
+    keys = (given.keys() & specified.keys()) - APART
+    if given.get("extractor") and specified.get("extractor"):
+        keys |= (given.keys() | specified.keys()) & {"adapters"}
+    for key in sorted(keys):
+        if given.get(key) != specified.get(key):
             raise ValueError(
-                f"{modality} was extracted with {key} {given[key]}; expected {specified[key]}, "
-                "which the preprocessor was fitted on"
+                f"{modality} was extracted with {key} {given.get(key)}; expected "
+                f"{specified.get(key)}, which the preprocessor was fitted on"
             )
 
 

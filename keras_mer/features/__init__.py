@@ -6,6 +6,7 @@ from keras_mer.features.contractions import restore_contractions
 from keras_mer.features.extract import Extraction, extract
 from keras_mer.features.read_frames import read_frames
 from keras_mer.features.read_sound import read_sound
+from keras_mer.features.text_adapters import TextAdapters
 from keras_mer.features.text_encoder import TextEncoder
 from keras_mer.features.video_encoder import VideoEncoder
 
@@ -13,6 +14,7 @@ __all__ = [
     "AudioEncoder",
     "Extraction",
     "MediaError",
+    "TextAdapters",
     "TextEncoder",
     "VideoEncoder",
     "extract",

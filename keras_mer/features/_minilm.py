@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ FILES = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
     "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+WEIGHTS = FILES["model.safetensors"]
+KERNELS = {  # of each layer, as keras-hub names and shapes them
+    "query": (384, 12, 32),
+    "key": (384, 12, 32),
+    "value": (384, 12, 32),
+    "attention_output": (12, 32, 384),
+    "feedforward_intermediate_dense": (384, 1536),
+    "feedforward_output_dense": (1536, 384),
 }
 WAYS = (
     f"set {VARIABLE} (or the argument `folder`) to a folder that holds {', '.join(FILES)}; "
@@ -69,6 +79,29 @@ def load_minilm(folder: Path) -> tuple[Any, Any]:
     _use_exact_gelu(backbone)
     backbone.trainable = False
     return tokenizer, backbone
+
+
+def block(backbone: Any, layer: int) -> Any:
+    """One of the backbone's layers, 1 to 6, as keras-hub's `TransformerEncoder`."""
+    return backbone.get_layer(f"transformer_layer_{layer - 1}")
+
+
+def parts(backbone: Any, layer: int) -> dict[str, Any]:
+    """What has the kernels of a layer, by the names of `KERNELS`."""
+    found = {p.name: p for p in block(backbone, layer)._flatten_layers() if p.name in KERNELS}
+    if {name: tuple(part.kernel.shape) for name, part in found.items()} != KERNELS:
+        raise RuntimeError(
+            f"expected the parts {', '.join(KERNELS)} in keras-hub's TransformerEncoder, found "
+            f"{', '.join(found)}; this version of keras-hub is not supported"
+        )
+    return found
+
+
+def add_to_kernels(backbone: Any, deltas: Mapping[tuple[int, str], Any]) -> None:
+    """Adds arrays to kernels, by layer and part."""
+    for (layer, part), delta in deltas.items():
+        kernel = parts(backbone, layer)[part].kernel
+        kernel.assign(kernel + delta)
 
 
 def _use_exact_gelu(backbone: Any) -> None:

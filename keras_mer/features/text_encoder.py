@@ -16,6 +16,7 @@ from keras_mer.features import _minilm
 from keras_mer.features._buckets import bucket
 from keras_mer.features._cache import FeatureCache, Row
 from keras_mer.features.contractions import restore_contractions
+from keras_mer.features.text_adapters import TextAdapters
 
 if TYPE_CHECKING:
     from keras_mer.data import Ragged
@@ -25,7 +26,7 @@ LONG_WORK = 256  # texts; below it a progress bar is more noise than news
 
 
 class TextEncoder:
-    """Turns texts into one vector per word piece, with a frozen all-MiniLM-L6-v2.
+    """Turns texts into one vector per word piece, with all-MiniLM-L6-v2, frozen or tuned.
 
     The vectors are the encoder's last layer, or several of its layers side by
     side, for `[CLS]`, every word piece and `[SEP]`, in float32, and the same on
@@ -49,6 +50,8 @@ class TextEncoder:
             them, 3 to 512. Longer texts lose their end; `truncated` counts them.
         batch_size: how many texts are computed at once.
         cache: whether encoded texts are looked up and kept on disk.
+        adapters: what tuning has changed in the encoder; the published one without it. It is
+            added to the weights once, and costs nothing from then on.
 
     Attributes:
         specification: what the features are, for the metadata of a model.
@@ -79,6 +82,7 @@ class TextEncoder:
         max_length: int = 128,
         batch_size: int = 64,
         cache: bool = True,
+        adapters: TextAdapters | None = None,
     ) -> None:
         if not 3 <= max_length <= POSITIONS:
             raise ValueError(f"`max_length` must be 3 to {POSITIONS}; received {max_length}")
@@ -94,25 +98,39 @@ class TextEncoder:
         self.max_length = max_length
         self.batch_size = batch_size
         self.cache = cache
+        self.adapters = adapters
         self.truncated = 0
 
     @classmethod
     def from_specification(
-        cls, specification: Mapping[str, Any], folder: str | Path | None = None
+        cls,
+        specification: Mapping[str, Any],
+        folder: str | Path | None = None,
+        cache: bool = True,
+        adapters: TextAdapters | None = None,
     ) -> "TextEncoder":
         """The encoder of a `specification`; what it leaves out is as by default.
 
         Raises:
-            ValueError: if the features come from another extractor.
+            ValueError: if the features come from another extractor, or from adapters
+                that are not the ones given.
         """
         extractor = specification.get("extractor", _minilm.NAME)
         if extractor != _minilm.NAME:
             raise ValueError(f"text features by {extractor!r} are none of {_minilm.NAME}")
+        named, given = specification.get("adapters"), adapters and adapters.digest
+        if named not in (None, given):
+            raise ValueError(
+                f"the text features come from an encoder with the adapters {named}; "
+                f"received {given or 'none'}"
+            )
         return cls(
             folder,
             layers=specification.get("layers", (_minilm.LAYERS,)),
             contractions=specification.get("contractions", False),
             max_length=int(specification.get("max_tokens", 128)),
+            cache=cache,
+            adapters=adapters,
         )
 
     @property
@@ -123,6 +141,7 @@ class TextEncoder:
     @property
     def specification(self) -> dict[str, Any]:
         """What the features are: equal specifications mean equal features."""
+        tuned = {} if self.adapters is None else {"adapters": self.adapters.digest}
         return {
             "modality": "text",
             "extractor": _minilm.NAME,
@@ -132,6 +151,7 @@ class TextEncoder:
             "special_tokens": ["[CLS]", "[SEP]"],
             "max_tokens": self.max_length,
             "sha256": dict(_minilm.FILES),
+            **tuned,
         }
 
     def encode(self, texts: Sequence[str | None], progress: bool | None = None) -> "Ragged":
@@ -229,7 +249,9 @@ class TextEncoder:
         tokenizer, backbone = _minilm.load_minilm(_minilm.find_minilm(self.folder))
         import keras  # imported above already, and there without TensorFlow's chatter
 
-        outputs = [backbone.get_layer(f"transformer_layer_{i - 1}").output for i in self.layers]
+        if self.adapters is not None:
+            _minilm.add_to_kernels(backbone, self.adapters.deltas())
+        outputs = [_minilm.block(backbone, layer).output for layer in self.layers]
         return tokenizer, keras.Model(backbone.input, keras.ops.concatenate(outputs, axis=-1))
 
 

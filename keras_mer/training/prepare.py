@@ -4,37 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_mer.data import Dataset, Preprocessor, Ragged, read
 from keras_mer.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from keras_mer.features import TextAdapters
 
-def read_data(recipe: Recipe, data: str | Path | Dataset, progress: bool = False) -> Dataset:
+
+def read_data(
+    recipe: Recipe,
+    data: str | Path | Dataset,
+    progress: bool = False,
+    adapters: TextAdapters | None = None,
+) -> Dataset:
     """Reads the data of a recipe and makes features of its transcripts and clips if it asks so.
 
     Args:
         recipe: whose data it is.
         data: a folder, a file, or a data set that was read already.
         progress: whether to show the progress of the encoding.
+        adapters: of the tuned text encoder. A recipe that tunes it gets no text features
+            without them.
     """
     dataset = data if isinstance(data, Dataset) else _read(recipe, data)
     for modality in ("audio", "video"):
         wanted = recipe.data[f"{modality}_encoder"]
         if wanted is not None and modality not in dataset.features:
             dataset = _with_clips(dataset, modality, wanted)
-    wanted = recipe.data["text_encoder"]
-    if wanted is None or "text" in dataset.features:
+    if recipe.data["text_encoder"] is None or "text" in dataset.features:
         return dataset
+    if recipe.tunes_text and adapters is None:
+        return dataset
+    return encode_text(recipe, dataset, adapters, progress=progress)
+
+
+def encode_text(
+    recipe: Recipe,
+    dataset: Dataset,
+    adapters: TextAdapters | None = None,
+    progress: bool = False,
+    cache: bool = True,
+) -> Dataset:
+    """The data set with text features of its transcripts, as a recipe's `text_encoder` says.
+
+    Raises:
+        ValueError: if it has no transcripts.
+    """
     from keras_mer.features import TextEncoder
 
-    text_encoder = TextEncoder.from_specification(wanted)
+    wanted = recipe.data["text_encoder"]
+    encoder = TextEncoder.from_specification(wanted, cache=cache, adapters=adapters)
     if dataset.transcripts is None:
         raise ValueError("the recipe makes features of transcripts; the data set has none")
-    rows = text_encoder.encode(list(dataset.transcripts), progress=progress)
-    return dataset.with_features("text", rows, text_encoder.specification)
+    rows = encoder.encode(list(dataset.transcripts), progress=progress)
+    return dataset.with_features("text", rows, encoder.specification)
 
 
 def _with_clips(dataset: Dataset, modality: str, wanted: Mapping[str, Any]) -> Dataset:

@@ -24,6 +24,17 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "clip": None,
         "max_length": None,
     },
+    "text_tuning": {
+        "first_layer": 4,
+        "rank": 8,
+        "dropout": 0.1,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.01,
+        "ema_momentum": None,
+        "batch_size": 32,
+        "epochs": 12,
+        "patience": 4,
+    },
     "model": {"class": None, "arguments": {}},
     "training": {
         "loss": "mae",
@@ -52,6 +63,10 @@ class Recipe:
             the clips; `folds`, the arguments of `Dataset.folds`, of which every seed takes another;
             `standardize`, the modalities to standardise on the training part; `clip`, the
             limit of standardised values; `max_length` in steps.
+        text_tuning: if given, the text encoder is tuned first: from `first_layer` (2 to 6) up,
+            with low-rank changes of this `rank`; `dropout`; `learning_rate`, `weight_decay`,
+            `ema_momentum`, `batch_size`, `epochs` and `patience` as in `training`, from which
+            everything else is taken.
         model: `class`, a name in `keras_mer.models`, and its `arguments`.
         training: `loss`, `optimizer`, `learning_rate`, `weight_decay`, `clipnorm`,
             `ema_momentum` (validate and keep the moving average of the weights),
@@ -65,6 +80,13 @@ class Recipe:
     model: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
+    text_tuning: Mapping[str, Any] | None = None
+
+    @property
+    def tunes_text(self) -> bool:
+        """Whether the text encoder is tuned: it is asked for, and text is trained on."""
+        modalities = self.data.get("modalities")
+        return self.text_tuning is not None and (modalities is None or "text" in modalities)
 
     @classmethod
     def read(cls, path: str | Path) -> Recipe:
@@ -90,6 +112,8 @@ class Recipe:
             raise ValueError('the recipe needs a name, such as name = "my_model"')
         filled = {}
         for section, defaults in SECTIONS.items():
+            if section == "text_tuning" and section not in content:
+                continue
             given = content.get(section, {})
             _check_keys(given, list(defaults), f"[{section}]")
             filled[section] = {**defaults, **given}
@@ -102,7 +126,21 @@ class Recipe:
             raise ValueError(
                 f"optimizer must be one of {', '.join(OPTIMIZERS)}; received {optimizer!r}"
             )
+        if "text_tuning" in filled:
+            _check_tuning(filled["text_tuning"], filled["data"]["text_encoder"])
         return cls(content["name"], **filled)
+
+
+def _check_tuning(tuning: Mapping[str, Any], text_encoder: Any) -> None:
+    if text_encoder is None:
+        raise ValueError(
+            "[text_tuning] tunes what text_encoder in [data] names, which is missing: give it, "
+            "such as text_encoder = { layers = [4, 6] }"
+        )
+    for key, low, high in (("first_layer", 2, 6), ("rank", 1, 384)):
+        value = tuning[key]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"{key} must be a whole number, {low} to {high}; received {value!r}")
 
 
 def _check_keys(given: Any, known: list[str], where: str) -> None:

@@ -15,9 +15,9 @@ from keras_mer._files import written_aside
 from keras_mer.data import Dataset
 from keras_mer.layers._modalities import modality_order
 from keras_mer.training.evaluate import evaluate_subsets
-from keras_mer.training.prepare import fold_of, read_data
+from keras_mer.training.prepare import read_data
 from keras_mer.training.recipe import Recipe
-from keras_mer.training.train import LOG, RESULT, Run, train
+from keras_mer.training.train import LOG, RESULT, Run, train_and_prepare
 
 Figures = dict[str, float]
 Subset = tuple[str, ...]
@@ -91,8 +91,7 @@ def train_seeds(
             def report(epoch: int, figures: dict[str, Any], seed: int = seed) -> None:
                 on_epoch(seed, epoch, figures)
 
-        run = train(recipe, dataset, seed, folder / f"seed_{seed}", report)
-        prepared = run.preprocessor.apply(fold_of(recipe, dataset, seed))
+        run, prepared = train_and_prepare(recipe, dataset, seed, folder / f"seed_{seed}", report)
         trained = tuple(run.preprocessor.specification)
         tests.append(evaluate_subsets(run.model, prepared, "test", protocol, trained))
         runs.append(run)
@@ -151,6 +150,7 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
         "label_names": description["label_names"],
         "label_range": description["label_range"],
         "preprocessor": best.preprocessor,
+        "text_adapters": best.text_adapters,
         "notes": f"{text}\n\n{subsets_table(result)}".strip(),
         "files": files,
         "extra": {"published_seed": best.seed, "test_by_modalities": _by_subset(result)},

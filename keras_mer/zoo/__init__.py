@@ -1,7 +1,7 @@
 """The zoo: trained models by name, and entries of one's own."""
 
 from keras_mer.zoo.card import Card, card
-from keras_mer.zoo.load import load, metadata, preprocessor, verify
+from keras_mer.zoo.load import load, metadata, preprocessor, text_adapters, verify
 from keras_mer.zoo.registry import list_models
 from keras_mer.zoo.save import save_entry
 
@@ -13,5 +13,6 @@ __all__ = [
     "metadata",
     "preprocessor",
     "save_entry",
+    "text_adapters",
     "verify",
 ]

@@ -16,6 +16,7 @@ METADATA = "metadata.json"
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 PREPROCESSOR = "preprocessor.json"
+TEXT_ADAPTERS = "text_adapters.safetensors"
 RECIPE = "recipe.toml"
 CARD = "README.md"
 ORIGIN = ".origin"  # in a downloaded entry: the mirror it came from
@@ -23,7 +24,7 @@ ORIGIN = ".origin"  # in a downloaded entry: the mirror it came from
 # Plain data alone. Pickles, .keras archives and code can run when they are opened.
 SUFFIXES = (
     *(".json", ".jsonl", ".toml", ".md", ".txt", ".csv", ".log"),
-    *(".weights.h5", ".png", ".jpg"),
+    *(".weights.h5", ".safetensors", ".png", ".jpg"),
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_mer.zoo.config import from_config
-from keras_mer.zoo.entry import CONFIG, PREPROCESSOR, RECIPE, WEIGHTS, Entry, read_json
+from keras_mer.zoo.entry import (
+    CONFIG,
+    PREPROCESSOR,
+    RECIPE,
+    TEXT_ADAPTERS,
+    WEIGHTS,
+    Entry,
+    read_json,
+)
 from keras_mer.zoo.resolve import Name, entry_file, resolve
 
 if TYPE_CHECKING:
     from keras_mer.data import Preprocessor
+    from keras_mer.features import TextAdapters
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -100,6 +109,29 @@ def preprocessor(name: Name, source: Name | None = None) -> "Preprocessor | None
         return Preprocessor.from_json(read_json(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def text_adapters(name: Name, source: Name | None = None) -> "TextAdapters | None":
+    """What tuning has changed in an entry's text encoder; `None` if it is the published one.
+
+    `Predictor` uses them by itself. For features alone:
+    `keras_mer.features.TextEncoder.from_specification(keras_mer.zoo.metadata(name)["features"]
+    ["text"], adapters=keras_mer.zoo.text_adapters(name))`.
+
+    Args:
+        name: as in `load`.
+        source: as in `load`.
+
+    Raises:
+        ValueError: if the file is damaged.
+        ImportError: if the entry has adapters and safetensors is not installed.
+    """
+    from keras_mer.features import TextAdapters
+
+    entry = resolve(name, source)
+    if TEXT_ADAPTERS not in entry.files:
+        return None
+    return TextAdapters.load(entry_file(entry, TEXT_ADAPTERS))
 
 
 def verify(name: Name, source: Name | None = None) -> None:

@@ -28,6 +28,7 @@ from keras_mer.zoo.entry import (
     ORIGIN,
     PREPROCESSOR,
     RECIPE,
+    TEXT_ADAPTERS,
     WEIGHTS,
     check_file_name,
     check_name,
@@ -37,8 +38,9 @@ from keras_mer.zoo.entry import (
 
 if TYPE_CHECKING:
     from keras_mer.data import Preprocessor
+    from keras_mer.features import TextAdapters
 
-OWN_FILES = (METADATA, CONFIG, WEIGHTS, PREPROCESSOR, CARD)
+OWN_FILES = (METADATA, CONFIG, WEIGHTS, PREPROCESSOR, TEXT_ADAPTERS, CARD)
 
 Metric = float | Sequence[float] | Mapping[str, float]
 
@@ -63,6 +65,7 @@ def save_entry(
     licence: str | None = None,
     notes: str | None = None,
     preprocessor: "Preprocessor | None" = None,
+    text_adapters: "TextAdapters | None" = None,
     recipe: str | Path | None = None,
     files: Mapping[str, str | Path] | None = None,
     extra: Mapping[str, Any] | None = None,
@@ -95,6 +98,8 @@ def save_entry(
         licence: of the weights, as an SPDX identifier such as `"Apache-2.0"`.
         notes: Markdown for the card: what the model is for, and its limits.
         preprocessor: the scaling that the model was trained with.
+        text_adapters: what tuning has changed in the text encoder that the model was trained
+            with, if it was tuned.
         recipe: the recipe.toml that trains it.
         files: further files to copy, by their place in the entry, such as
             `{"log/seed_1.csv": "runs/1.csv"}`.
@@ -129,6 +134,7 @@ def save_entry(
     if features is None and preprocessor is not None:
         features = preprocessor.specification
     described = _described_features(features, config)
+    _check_adapters(described.get("text", {}), text_adapters)
     fields = {
         "format_version": FORMAT_VERSION,
         "name": check_name(name or folder.resolve().name),
@@ -167,6 +173,8 @@ def save_entry(
             copy.save_weights(work / WEIGHTS)
         if preprocessor is not None:
             _write_json(work / PREPROCESSOR, preprocessor.to_json())
+        if text_adapters is not None:
+            text_adapters.save(work / TEXT_ADAPTERS)
         for file, path in copied.items():
             (work / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, work / file)
@@ -211,6 +219,16 @@ def _described_features(
                 f"preprocessor give {said['dimension']}"
             )
     return described
+
+
+def _check_adapters(text: Mapping[str, Any], adapters: "TextAdapters | None") -> None:
+    named, given = text.get("adapters"), adapters and adapters.digest
+    if named != given:
+        raise ValueError(
+            f"the text features come from an encoder with the adapters {named or 'none'}; "
+            f"received text_adapters {given or 'none'}: pass those that the model was trained "
+            "with, and the preprocessor or the features that name them"
+        )
 
 
 def _check_modalities(fields: Mapping[str, Any]) -> None:
@@ -285,7 +303,9 @@ def _put_in_place(work: Path, folder: Path) -> None:
     for file in sorted(new, key=lambda file: file == METADATA):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         os.replace(new[file], folder / file)
-    for file in {WEIGHTS, PREPROCESSOR, ORIGIN} - set(new):  # of the entry that was replaced
+    for file in {WEIGHTS, PREPROCESSOR, TEXT_ADAPTERS, ORIGIN} - set(
+        new
+    ):  # of the entry that was replaced
         (folder / file).unlink(missing_ok=True)
 
 

@@ -108,6 +108,12 @@ def test_apply_refuses_other_features():
     other = raw.with_features("audio", raw.features["audio"], {"extractor": "COVAREP"})
     with pytest.raises(ValueError, match="audio comes from COVAREP; expected openSMILE"):
         fitted.apply(other)
+    tuned = {"extractor": "openSMILE", "adapters": "0123"}
+    other = raw.with_features("audio", raw.features["audio"], tuned)
+    with pytest.raises(ValueError, match="extracted with adapters 0123; expected None, which"):
+        fitted.apply(other)
+    with pytest.raises(ValueError, match="extracted with adapters None; expected 0123, which"):
+        Preprocessor.fit(other).apply(raw)
 
 
 def test_fit_refuses_what_it_cannot_measure():

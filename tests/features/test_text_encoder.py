@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+from minilm import need_minilm
 
 from keras_mer.features import TextEncoder, _minilm
 
@@ -259,9 +259,7 @@ def test_the_extra_is_named_when_keras_hub_is_absent(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def minilm():
-    pytest.importorskip("keras_hub", reason="keras-hub is not installed")
-    if not os.environ.get("KERAS_MER_MINILM") and _minilm._packaged() is None:
-        pytest.skip("all-MiniLM-L6-v2 is not on this machine: set KERAS_MER_MINILM")
+    need_minilm()
     return TextEncoder(cache=False)
 
 

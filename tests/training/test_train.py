@@ -18,6 +18,9 @@ def recipe(**training):
     return Recipe.from_dict({**RECIPE, "training": {**RECIPE["training"], **training}})
 
 
+TUNED = {**RECIPE, "data": {"text_encoder": {"layers": [6]}}}
+
+
 class KilledError(Exception):
     pass
 
@@ -148,6 +151,10 @@ def test_clips_become_the_features_that_a_recipe_asks_for(tmp_path):
         ({"model": {}}, "needs a name"),
         ({**RECIPE, "training": {"optimizer": "lion"}}, "one of adam, adamw"),
         ({**RECIPE, "data": []}, r"\[data\] must be a table"),
+        ({**RECIPE, "text_tuning": {}}, "text_encoder in .data. names, which is missing"),
+        ({**TUNED, "text_tuning": {"first_layer": 7}}, "first_layer must .* 2 to 6; received 7"),
+        ({**TUNED, "text_tuning": {"rank": 0.5}}, "rank must be a whole number, .*received 0.5"),
+        ({**TUNED, "text_tuning": {"layers": 3}}, r"\[text_tuning\] has no key 'layers'"),
     ],
 )
 def test_a_recipe_says_what_is_wrong_with_it(content, message):

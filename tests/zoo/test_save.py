@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from generated import text_adapters
 
 from keras_mer import zoo
 
@@ -120,3 +121,32 @@ def test_metadata_is_read_as_it_was_written(tiny, tmp_path):
     text = (folder / "metadata.json").read_text(encoding="utf-8")
     assert zoo.metadata(folder) == json.loads(text)
     assert zoo.load(folder).entry["own"] == [1, 2]
+
+
+def test_adapters_are_a_file_of_the_entry(tiny, tmp_path):
+    adapters = text_adapters()
+    features = {"text": {"adapters": adapters.digest}, "audio": {}}
+    folder = zoo.save_entry(
+        tiny(FEATURES), tmp_path / "a", features=features, text_adapters=adapters
+    )
+    assert zoo.text_adapters(folder).digest == adapters.digest
+    assert zoo.metadata(folder)["files"]["text_adapters.safetensors"]["sha256"] == adapters.digest
+    zoo.verify(folder)
+    with (folder / "text_adapters.safetensors").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ValueError, match=r"text_adapters.safetensors is damaged"):
+        zoo.text_adapters(folder)
+    zoo.save_entry(tiny(FEATURES), folder, overwrite=True)
+    assert zoo.text_adapters(folder) is None
+    assert not (folder / "text_adapters.safetensors").exists()
+
+
+def test_an_entry_has_the_adapters_that_its_features_name(tiny, tmp_path):
+    adapters = text_adapters()
+    features = {"text": {"adapters": adapters.digest}, "audio": {}}
+    for given in (None, text_adapters(seed=1)):
+        with pytest.raises(ValueError, match=f"the adapters {adapters.digest}; received"):
+            zoo.save_entry(tiny(FEATURES), tmp_path / "a", features=features, text_adapters=given)
+    with pytest.raises(ValueError, match=r"the adapters none; received"):
+        zoo.save_entry(tiny(FEATURES), tmp_path / "a", text_adapters=adapters)
+    assert not (tmp_path / "a").exists()

@@ -1,0 +1,126 @@
+"""A text encoder tuned on the labels of a data set, before the model that reads its features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_mer.data import Dataset
+from keras_mer.features import TextAdapters, TextEncoder, _minilm
+from keras_mer.layers import MaskedAveragePooling1D
+from keras_mer.training.fit import Report, fit, make_optimizer
+from keras_mer.training.recipe import Recipe
+
+ADAPTERS = "text_adapters.safetensors"
+
+
+def tune_text(
+    recipe: Recipe, dataset: Dataset, seed: int, folder: Path, on_epoch: Report | None = None
+) -> TextAdapters:
+    """Tunes the upper layers of the text encoder as a recipe's [text_tuning] says.
+
+    The layers below them are computed once and cached. Those above run with low-rank changes
+    of all their kernels (LoRA) and a linear head on the mean of the word pieces; the epoch that
+    did best on the validation part counts. The test part is not looked at.
+
+    Args:
+        recipe: with a [text_tuning].
+        dataset: with transcripts, and without text features.
+        seed: of the changes' initial values, the order of the batches and the dropouts.
+        folder: for log, state and adapters. What was interrupted in it goes on, and what is
+            finished is not repeated.
+        on_epoch: called after every epoch, its figures marked with `stage`.
+
+    Returns:
+        The changes. They are written to `text_adapters.safetensors` in the folder.
+
+    Raises:
+        ValueError: if the data set has text features already, or no transcripts.
+    """
+    tuning = recipe.text_tuning or {}
+    dataset = _lower_features(recipe, dataset)
+    keras.utils.set_random_seed(seed)
+    model, tuned = tuning_model(tuning, dataset, seed)
+    recipe = replace(recipe, training={**recipe.training, **tuning})
+    model.compile(make_optimizer(recipe.training), recipe.training["loss"])
+    fit(model, recipe, dataset, seed, folder, on_epoch and _marked(on_epoch))
+    adapters = TextAdapters(
+        {
+            f"layer_{layer}.{part}.{name}": np.array(ops.convert_to_numpy(values))
+            for (layer, part), dense in tuned.items()
+            for name, values in (("lora_a", dense.lora_kernel_a), ("lora_b", dense.lora_kernel_b))
+        }
+    )
+    adapters.save(folder / ADAPTERS)
+    return adapters
+
+
+def tuning_model(
+    tuning: Mapping[str, Any], dataset: Dataset, seed: int
+) -> tuple[keras.Model, dict[tuple[int, str], Any]]:
+    """The upper layers with LoRA and a head, and what has the changed kernels.
+
+    Of the encoder nothing but the low-rank arrays is trainable, and in the beginning they
+    change nothing.
+    """
+    _, backbone = _minilm.load_minilm(_minilm.find_minilm())
+    text = keras.Input((None, _minilm.DIMENSION), name="text")
+    mask = keras.Input((None,), dtype="bool", name="text_mask")
+    hidden, tuned = text, {}
+    for layer in range(tuning["first_layer"], _minilm.LAYERS + 1):
+        block = _minilm.block(backbone, layer)
+        _set_dropout(block, tuning["dropout"], seed + layer)
+        for name, part in _minilm.parts(backbone, layer).items():
+            part.enable_lora(tuning["rank"])
+            # They are made as frozen as the layer that they are part of.
+            part.lora_kernel_a.trainable = part.lora_kernel_b.trainable = True
+            tuned[layer, name] = part
+        hidden = block(hidden, padding_mask=mask)
+    pooled = MaskedAveragePooling1D()(hidden, mask=mask)
+    pooled = keras.layers.Dropout(tuning["dropout"], seed=seed)(pooled)
+    model = keras.Model({"text": text, "text_mask": mask}, _head(dataset)(pooled))
+    model.config = {"features": {"text": _minilm.DIMENSION}}
+    return model, tuned
+
+
+def _lower_features(recipe: Recipe, dataset: Dataset) -> Dataset:
+    """The transcripts as the layer below the first tuned one gives them, and nothing else."""
+    if dataset.transcripts is None or "text" in dataset.features:
+        state = "none" if dataset.transcripts is None else "text features already"
+        raise ValueError(
+            f"the recipe tunes the text encoder on transcripts; the data set has {state}: pass "
+            "it as read, or take [text_tuning] out of the recipe"
+        )
+    below = (recipe.text_tuning or {})["first_layer"] - 1
+    encoder = TextEncoder.from_specification({**recipe.data["text_encoder"], "layers": [below]})
+    rows = encoder.encode(list(dataset.transcripts))
+    for modality in dataset.modalities:
+        dataset = dataset.without(modality)
+    return dataset.with_features("text", rows, encoder.specification)
+
+
+def _head(dataset: Dataset) -> keras.layers.Layer:
+    if dataset.description["task"] == "regression":
+        return keras.layers.Dense(1, name="head")
+    names = dataset.description["label_names"]
+    classes = len(names) if names else int(dataset.labels.max()) + 1
+    return keras.layers.Dense(classes, activation="softmax", name="head")
+
+
+def _set_dropout(block: Any, rate: float, seed: int) -> None:
+    """Sets the rate, and a seed: without one PyTorch draws from a state that is no variable."""
+    dropouts = [d for d in block._flatten_layers() if isinstance(d, keras.layers.Dropout)]
+    for index, dropout in enumerate(dropouts):
+        dropout.rate = rate
+        dropout.seed_generator._initial_seed = seed
+        dropout.seed_generator.state.assign(np.array([seed, index], "uint32"))
+
+
+def _marked(on_epoch: Report) -> Report:
+    return lambda epoch, figures: on_epoch(epoch, {**figures, "stage": "text_tuning"})

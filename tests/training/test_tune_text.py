@@ -1,0 +1,163 @@
+"""What users of a tuned text encoder rely on: it learns, it is kept whole, and goes everywhere."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from layer_test import to_numpy
+from minilm import need_minilm
+
+from keras_mer import zoo
+from keras_mer.data import Dataset
+from keras_mer.features import TextAdapters, TextEncoder
+from keras_mer.predictor import Predictor
+from keras_mer.training import Recipe, publish, train, train_seeds
+from keras_mer.training.tune_text import tune_text, tuning_model
+
+TUNING = {"first_layer": 6, "rank": 2, "epochs": 2, "batch_size": 8, "learning_rate": 0.01}
+RECIPE = {
+    "name": "tuned",
+    "data": {"text_encoder": {"layers": [6]}},
+    "text_tuning": TUNING,
+    "model": {
+        "class": "CMMSF",
+        "arguments": {"features": {"audio": 3}, "units": 4, "num_heads": 2, "recurrent": False},
+    },
+    "training": {"learning_rate": 0.01, "batch_size": 8, "epochs": 1},
+    "evaluation": {"protocol": "mosi"},
+}
+WORDS = {-2.0: "I hate this", -1.0: "rather bad", 1.0: "rather good", 2.0: "I love this"}
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def minilm(monkeypatch, tmp_path):
+    need_minilm()
+    monkeypatch.setenv("KERAS_MER_HOME", str(tmp_path / "home"))
+
+
+def recipe(**tuning):
+    return Recipe.from_dict({**RECIPE, "text_tuning": {**TUNING, **tuning}})
+
+
+def dataset(classes=False):
+    """24 short texts whose words say the label."""
+    labels = np.array([*WORDS] * 6)
+    texts = [
+        f"{WORDS[label]} {'film song book'.split()[row % 3]}" for row, label in enumerate(labels)
+    ]
+    splits = ["train"] * 16 + ["valid"] * 4 + ["test"] * 4
+    description = {"name": "generated", "protocol": "mosi", "label_range": [-3, 3]}
+    if classes:
+        labels = np.arange(24) % 4
+        description = {"name": "generated", "label_names": ["hate", "bad", "good", "love"]}
+    return Dataset({}, labels, splits, transcripts=texts, description=description)
+
+
+def logged(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_tuned_entry_scores_raw_texts(tmp_path):
+    data = dataset()
+    result = train_seeds(recipe(), data, (1, 2), tmp_path / "runs")
+    folder = publish(result, tmp_path / "tuned")
+    best = result.best
+    metadata = zoo.metadata(folder)
+    assert metadata["files"]["text_adapters.safetensors"]["sha256"] == best.text_adapters.digest
+    assert metadata["features"]["text"]["adapters"] == best.text_adapters.digest
+    assert len({run.text_adapters.digest for run in result.runs}) == 2
+    predictor = Predictor(str(folder))
+    texts = list(data.subset("valid").transcripts)
+    scores = [prediction.score for prediction in predictor(text=texts)]
+    assert np.mean(np.abs(scores - data.subset("valid").labels)) == pytest.approx(
+        best.valid["mae"], abs=1e-5
+    )
+
+
+def test_only_the_adapters_move_and_they_begin_as_nothing():
+    data = dataset()
+    lower = TextEncoder(layers=[5]).encode(list(data.transcripts))
+    data = data.with_features("text", lower)
+    model, tuned = tuning_model({**TUNING, "dropout": 0.0}, data, seed=1)
+    inputs, labels = data.arrays("train")
+    pooled = keras.Model(model.input, model.layers[-1].input).predict(inputs, verbose=0)
+    rows = TextEncoder().encode(list(data.subset("train").transcripts))
+    np.testing.assert_allclose(pooled, [row.mean(0) for row in rows], atol=1e-4)
+    before = [(v.path, to_numpy(v).copy()) for v in model.weights]
+    model.compile(keras.optimizers.Adam(0.01), "mae")
+    model.fit(inputs, labels, batch_size=8, epochs=2, verbose=0)
+    moved = {
+        path
+        for (path, old), new in zip(before, model.weights, strict=True)
+        if not np.array_equal(old, to_numpy(new))
+    }
+    adapted = {v.path for part in tuned.values() for v in (part.lora_kernel_a, part.lora_kernel_b)}
+    assert moved - {"head/bias"} == adapted | {"head/kernel"}
+    assert len(tuned) == 6
+
+
+def test_a_killed_tuning_goes_on_to_the_same_adapters(tmp_path):
+    data = dataset()
+
+    def kill(epoch, figures):
+        assert figures["stage"] == "text_tuning"
+        raise KilledError
+
+    def never(epoch, figures):
+        raise AssertionError("tuned again")
+
+    whole = tune_text(recipe(), data, 1, tmp_path / "whole")
+    with pytest.raises(KilledError):
+        tune_text(recipe(), data, 1, tmp_path / "killed", kill)
+    assert not (tmp_path / "killed" / "text_adapters.safetensors").exists()
+    resumed = tune_text(recipe(), data, 1, tmp_path / "killed")
+    assert resumed.digest == whole.digest
+    assert tune_text(recipe(), data, 1, tmp_path / "killed", never).digest == whole.digest
+    saved = TextAdapters.load(tmp_path / "killed" / "text_adapters.safetensors")
+    assert saved.digest == whole.digest
+    log = logged(tmp_path / "whole")
+    assert [entry["epoch"] for entry in log] == [1, 2]
+    assert log[1]["loss"] < log[0]["loss"]
+
+
+def test_the_test_part_is_not_looked_at_and_classes_are_told_apart(tmp_path):
+    data, other = dataset(classes=True), dataset(classes=True)
+    other.labels[other.splits == "test"] = 0
+    classes = Recipe.from_dict(
+        {
+            **RECIPE,
+            "text_tuning": {**TUNING, "epochs": 4},
+            "training": {**RECIPE["training"], "loss": "sparse_categorical_crossentropy"},
+            "evaluation": {"protocol": "iemocap4", "select": "ua"},
+        }
+    )
+    both = [tune_text(classes, d, 1, tmp_path / str(i)) for i, d in enumerate((data, other))]
+    assert both[0].digest == both[1].digest
+    log = logged(tmp_path / "0")
+    assert max(entry["valid"]["ua"] for entry in log) > 0.5
+
+
+def test_without_text_nothing_is_tuned(tmp_path):
+    data = dataset().with_features("audio", np.zeros((24, 3)))
+    alone = Recipe.from_dict({**RECIPE, "data": {**RECIPE["data"], "modalities": ["audio"]}})
+    arguments = {"features": {"text": 384}, "units": 4, "num_heads": 2, "recurrent": False}
+    alone.model["arguments"].clear()
+    alone.model["arguments"].update(arguments)
+    assert train(alone, data, 1, tmp_path).text_adapters is None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (lambda: dataset().with_features("text", np.zeros((24, 384))), "text features already"),
+        (lambda: Dataset({"audio": np.ones((3, 2))}, [0.0] * 3, ["train"] * 3), "has none"),
+    ],
+)
+def test_data_that_cannot_be_tuned_on_is_named(tmp_path, data, message):
+    with pytest.raises(ValueError, match=message + ": pass it as read"):
+        tune_text(recipe(), data(), 1, tmp_path)
