@@ -12,7 +12,7 @@ import numpy as np
 from keras_mer.data import Preprocessor, Ragged, pad
 from keras_mer.features import AudioEncoder, TextAdapters, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
-from keras_mer.features._encoders import ENCODERS
+from keras_mer.features._encoders import encoder_of
 from keras_mer.layers._modalities import modality_order
 
 RAW = {"text": "text", "audio": "clips", "video": "clips"}
@@ -329,9 +329,8 @@ class Predictor:
     def _named_encoder(self, name: str, adapters: TextAdapters | None) -> Any:
         if name not in self._inputs:
             return None
-        tuned = {"adapters": adapters} if name == "text" else {}
         try:
-            encoder = ENCODERS[name].from_specification(self._features(name), **tuned)
+            encoder = encoder_of(name, self._features(name), adapters=adapters)
         except ValueError:
             return None
         return encoder if self._inputs[name][1] == encoder.dimension else None

@@ -107,7 +107,7 @@ def extract(
 def _asked_for(entry: str) -> "dict[str, Encoder]":
     """What encodes clips as the features that an entry was trained on."""
     from keras_mer import zoo
-    from keras_mer.features._encoders import ENCODERS
+    from keras_mer.features._encoders import encoder_of
 
     metadata = zoo.metadata(entry)
     encoders = {}
@@ -116,8 +116,8 @@ def _asked_for(entry: str) -> "dict[str, Encoder]":
         if modality == "text":
             continue  # made of transcripts when the entry is trained or evaluated
         try:
-            encoders[modality] = ENCODERS[modality].from_specification(specification)
-        except (KeyError, ValueError):
+            encoders[modality] = encoder_of(modality, specification)
+        except ValueError:
             raise ValueError(
                 f"{entry} reads {modality} features by {specification.get('extractor')}, which "
                 "keras-mer does not extract; `keras-mer card` says where they come from"

@@ -54,10 +54,10 @@ def encode_text(
     Raises:
         ValueError: if it has no transcripts.
     """
-    from keras_mer.features import TextEncoder
+    from keras_mer.features._encoders import encoder_of
 
     wanted = recipe.data["text_encoder"]
-    encoder = TextEncoder.from_specification(wanted, cache=cache, adapters=adapters)
+    encoder = encoder_of("text", wanted, cache=cache, adapters=adapters)
     if dataset.transcripts is None:
         raise ValueError("the recipe makes features of transcripts; the data set has none")
     rows = encoder.encode(list(dataset.transcripts), progress=progress)
@@ -69,9 +69,9 @@ def _with_clips(dataset: Dataset, modality: str, wanted: Mapping[str, Any]) -> D
         raise ValueError(
             f"the recipe makes {modality} features of clips; the data set has no column 'file'"
         )
-    from keras_mer.features._encoders import ENCODERS
+    from keras_mer.features._encoders import encoder_of
 
-    encoder = ENCODERS[modality].from_specification(wanted)
+    encoder = encoder_of(modality, wanted)
     rows = encoder.encode([str(file) for file in dataset.columns["file"]])
     return dataset.with_features(modality, rows, encoder.specification)
 
