@@ -13,12 +13,13 @@ from keras_mer.cli._reading import AllowLeaks, Format, Options, reader_options
 
 if TYPE_CHECKING:
     from keras_mer.data import Dataset
-    from keras_mer.features.extract import Encoder
+    from keras_mer.features.extract import Encoder, Extraction
 
 
 class Modality(StrEnum):
     """What is extracted."""
 
+    text = "text"
     audio = "audio"
     video = "video"
 
@@ -54,6 +55,10 @@ def extract(
         str | None,
         typer.Option(help="Extract just what this entry of the zoo asks for, such as cmmsf_emodb."),
     ] = None,
+    text_encoder: Annotated[
+        str | None,
+        typer.Option(help="Of transcripts: a preset of keras-hub; all-MiniLM-L6-v2 by default."),
+    ] = None,
     frames_per_second: Annotated[
         float, typer.Option(help="Of pictures: how many a second are looked at.")
     ] = 5.0,
@@ -71,7 +76,7 @@ def extract(
     allow_leaks: AllowLeaks = False,
     debug: Debug = False,
 ) -> None:
-    """Turn clips into features, in several processes.
+    """Turn clips, and their transcripts, into features, in several processes.
 
     A run that was killed goes on where it was when it is started again.
 
@@ -84,27 +89,55 @@ def extract(
 
     found = _clips(clips, unlabelled, format, reader_options(option, allow_leaks))
     known: dict[str, Encoder] = {
+        "text": features.PresetTextEncoder(text_encoder)
+        if text_encoder
+        else features.TextEncoder(),
         "audio": features.AudioEncoder(audio.value),
         "video": features.VideoEncoder(frames_per_second, faces),
     }
-    encoders = {name.value: known[name] for name in modality or [Modality.audio]}
+    chosen = modality or ([Modality.text] if text_encoder else [Modality.audio])
+    encoders = {name.value: known[name] for name in chosen}
     if entry is not None:
-        encoders = _asked_for(entry)
+        encoders = _asked_for(entry, found)
+    if "text" in encoders:
+        found = _with_text(found, encoders.pop("text"))
+    if not encoders:
+        found.save(out)
+        found.summary()
+        typer.echo(f"wrote {out}: {len(found)} clips")
+        return
     with _Progress() as progress:
         done = features.extract(found, encoders, out, processes, progress)
+    _report(done, len(found), out)
+
+
+def _report(done: "Extraction", clips: int, out: Path) -> None:
+    """Says what came of an extraction; the exit status is 1 if anything is missing."""
     for clip, reasons in done.failures.items():
         for name, reason in reasons.items():
             say(f"{clip}: no {name}: {reason}")
     done.dataset.summary()
-    typer.echo(f"wrote {out}: {len(done.dataset)} of {len(found)} clips, {done.computed} new")
+    typer.echo(f"wrote {out}: {len(done.dataset)} of {clips} clips, {done.computed} new")
     if done.failures:
-        absent = len(found) - len(done.dataset)
+        absent = clips - len(done.dataset)
         partly = len(done.failures) - absent
-        say(f"{absent} of {len(found)} clips left out, {partly} lack a modality")
+        say(f"{absent} of {clips} clips left out, {partly} lack a modality")
         raise typer.Exit(1)
 
 
-def _asked_for(entry: str) -> "dict[str, Encoder]":
+def _with_text(clips: "Dataset", encoder: "Encoder") -> "Dataset":
+    """The clips with features of their transcripts."""
+    if clips.transcripts is None:
+        raise ValueError(
+            "there are no transcripts to extract text from: they need a column transcript in the "
+            "CSV"
+        )
+    return clips.with_features(
+        "text", encoder.encode(list(clips.transcripts)), encoder.specification
+    )
+
+
+def _asked_for(entry: str, clips: "Dataset") -> "dict[str, Encoder]":
     """What encodes clips as the features that an entry was trained on."""
     from keras_mer import zoo
     from keras_mer.features._encoders import encoder_of
@@ -113,17 +146,18 @@ def _asked_for(entry: str) -> "dict[str, Encoder]":
     encoders = {}
     for modality in metadata["trained_modalities"]:
         specification = metadata["features"][modality]
-        if modality == "text":
-            continue  # made of transcripts when the entry is trained or evaluated
+        if modality == "text" and clips.transcripts is None:
+            continue
         try:
-            encoders[modality] = encoder_of(modality, specification)
+            adapters = zoo.text_adapters(entry) if modality == "text" else None
+            encoders[modality] = encoder_of(modality, specification, adapters=adapters)
         except ValueError:
             raise ValueError(
                 f"{entry} reads {modality} features by {specification.get('extractor')}, which "
                 "keras-mer does not extract; `keras-mer card` says where they come from"
             ) from None
     if not encoders:
-        raise ValueError(f"{entry} reads text alone: there is nothing to extract from clips")
+        raise ValueError(f"{entry} reads text alone, and the clips have no transcripts")
     return encoders
 
 

@@ -65,8 +65,9 @@ def extract(
     clip was repaired only that one is computed. A clip is known by its path, size and time of
     change.
 
-    A clip without features of one modality has no steps of it in the result; one without any is
-    left out. Both are listed in `failures` and in the saved description, under "failures".
+    A clip without features of one modality has no steps of it in the result; one without any, of
+    its transcript neither, is left out. Both are listed in `failures` and in the saved
+    description, under "failures".
 
     Args:
         clips: a data set whose column `file` says where each clip is, as `read_clips`,
@@ -212,7 +213,11 @@ def _gathered(
         for name, file in zip(clips.ids, files, strict=True)
         if file in reasons
     }
-    usable = [any(file in each.rows for each in kept.values()) for file in files]
+    known = sum((rows.lengths for rows in clips.features.values()), np.zeros(len(clips), "int64"))
+    usable = [
+        bool(steps) or any(file in each.rows for each in kept.values())
+        for steps, file in zip(known, files, strict=True)
+    ]
     if not any(usable):
         first = next(iter(failures.items()))
         raise ValueError(

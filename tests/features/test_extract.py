@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media import squares, tone, write_clip, write_sound
+from tiny_predictor import CharacterEncoder
 from typer.testing import CliRunner
 
 from keras_mer import zoo
@@ -247,7 +248,25 @@ def test_the_features_that_an_entry_asks_for(corpus, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert "mine reads audio features by openSMILE, which keras-mer does not" in result.stderr
     said["trained_modalities"] = ["text"]
-    assert "nothing to extract from clips" in cli(corpus, "--out", out, "--entry", "mine").stderr
+    assert "the clips have no transcripts" in cli(corpus, "--out", out, "--entry", "mine").stderr
+
+
+def test_transcripts_are_encoded_beside_the_clips(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_mer.features.TextEncoder", CharacterEncoder)
+    out = tmp_path / "f.npz"
+    wanted = ["--modality", "text", "--modality", "audio"]
+    assert "need" in (missing := cli(corpus, "--out", out, *wanted)).stderr
+    assert missing.exit_code == 1
+    rows = (corpus / "labels.csv").read_text().splitlines()
+    lines = [f"{rows[0]},transcript", *(f"{row},{'ab' * n}" for n, row in enumerate(rows[1:], 1))]
+    (corpus / "labels.csv").write_text("\n".join(lines))
+    spoil(corpus)
+    result = cli(corpus, "--out", out, *wanted)
+    assert result.exit_code == 1
+    assert "0 of 6 clips left out, 2 lack a modality" in result.stderr
+    assert Dataset.load(out).features["text"].lengths.tolist() == [2, 4, 6, 8, 10, 12]
+    assert cli(corpus, "--out", out, "--modality", "text").exit_code == 0
+    assert Dataset.load(out).modalities == ["text"]
 
 
 def test_a_corpus_of_recordings_known_by_their_names(real_data, tmp_path):
