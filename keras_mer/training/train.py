@@ -25,7 +25,7 @@ from keras_mer.training.checkpoint import (
     snapshot,
 )
 from keras_mer.training.evaluate import evaluate
-from keras_mer.training.prepare import complete, fit_preprocessor, read_data
+from keras_mer.training.prepare import complete, fit_preprocessor, read_data, workers_for
 from keras_mer.training.recipe import Recipe
 
 STATE, LOG, RESULT, WEIGHTS = "state.npz", "log.jsonl", "result.json", "best.weights.h5"
@@ -141,7 +141,13 @@ def make_optimizer(training: Mapping[str, Any]) -> keras.optimizers.Optimizer:
 def _fit(model: keras.Model, recipe: Recipe, dataset: Dataset, seed: int, follow: _Follow) -> None:
     if follow.finished:
         return
-    batches = dataset.batches("train", recipe.training["batch_size"], shuffle=True, seed=seed)
+    batches = dataset.batches(
+        "train",
+        recipe.training["batch_size"],
+        shuffle=True,
+        seed=seed,
+        workers=workers_for(dataset),
+    )
     follow.batches = batches
     model.fit(
         batches,
@@ -274,8 +280,10 @@ class _Follow(keras.callbacks.Callback):
 def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
     """What must be the same for a run to be resumed."""
     content = hashlib.sha256(repr((recipe, seed, keras.backend.backend())).encode())
-    for array in (dataset.labels, *(f.values for f in dataset.features.values())):
-        content.update(np.ascontiguousarray(array).tobytes())
+    content.update(np.ascontiguousarray(dataset.labels).data)
+    for rows in dataset.features.values():
+        for part in rows.identity():
+            content.update(part)
     return content.hexdigest()
 
 
