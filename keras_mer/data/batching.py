@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
+from threading import Lock
 from typing import Any, NamedTuple
 
 import keras
@@ -172,7 +173,6 @@ class Batches(keras.utils.PyDataset):
     def epoch(self, epoch: int) -> None:
         self._epoch = int(epoch)
         self._served.clear()
-        self._ahead.clear()
         self._plan = self._planned()
 
     def __len__(self) -> int:
@@ -230,29 +230,31 @@ class _Ahead:
     def __init__(self, workers: int, most: int) -> None:
         self.workers = workers
         self.most = most
-        self.clear()
-
-    def clear(self) -> None:
-        """Forgets what was made: the plan is another."""
+        self._plan: Sequence[Bucket] = ()
         self._made: dict[int, Future[Any]] = {}
+        self._lock = Lock()  # TensorFlow asks from a thread, and maybe still from the one before
 
     def get(self, make: Callable[[Bucket], Any], plan: Sequence[Bucket], index: int) -> Any:
         """Batch `index` of the plan, with the next ones under way."""
         if not self.workers:
             return make(plan[index])
         wanted = range(index, min(index + 1 + self.most, len(plan)))
-        self._made = {place: made for place, made in self._made.items() if place in wanted}
-        for place in wanted:
-            if place not in self._made:
-                self._made[place] = self._threads.submit(make, plan[place])
-        return self._made.pop(index).result()
+        with self._lock:
+            known = self._made if plan is self._plan else {}
+            self._plan = plan
+            self._made = {
+                place: known.get(place) or self._threads.submit(make, plan[place])
+                for place in wanted
+            }
+            made = self._made.pop(index)
+        return made.result()
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.workers, "keras-mer-batches")
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"workers": self.workers, "most": self.most, "_made": {}}
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Ahead, (self.workers, self.most)
 
 
 def _cut(buckets: list[Bucket], batch_size: int) -> list[Bucket]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import mmap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 CHUNK_BYTES = 2**25
+READ_AROUND = 2**21  # the most that a system maps around what is read
 GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
 
 
@@ -222,7 +222,8 @@ class Ragged:
         return np.array_equal(self._starts, np.cumsum(self._lengths) - self._lengths)
 
     def _view(self, starts: np.ndarray, lengths: np.ndarray) -> Ragged:
-        new = copy.copy(self)
+        new = object.__new__(Ragged)
+        new.__dict__.update(self.__dict__)
         new._starts, new._lengths = starts, lengths
         return new
 
@@ -251,10 +252,11 @@ class Ragged:
         """
         if self._file is None or GIVE_BACK is None:
             return
-        lead = self._file.offset % mmap.ALLOCATIONGRANULARITY
+        lead, width = self._file.offset % mmap.ALLOCATIONGRANULARITY, 4 * self.dim
         for start, end in (run for run in runs if run[0] < run[1]):
-            first = (lead + start * 4 * self.dim) // mmap.PAGESIZE * mmap.PAGESIZE
-            self._file.base.madvise(GIVE_BACK, first, lead + end * 4 * self.dim - first)
+            first = (lead + start * width) // READ_AROUND * READ_AROUND
+            last = -(-(lead + end * width) // READ_AROUND) * READ_AROUND
+            self._file.base.madvise(GIVE_BACK, first, min(last, len(self._file.base)) - first)
 
 
 def _is_whole_file(values: Any) -> bool:
