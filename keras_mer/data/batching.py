@@ -120,7 +120,7 @@ class Batches(keras.utils.PyDataset):
         round_to: int = 8,
         sample_weights: Any = None,
         workers: int = 0,
-        max_queue_size: int = 10,
+        max_queue_size: int = 4,
     ) -> None:
         super().__init__(max_queue_size=max_queue_size)
         self.features = in_order(features)

@@ -159,7 +159,7 @@ class Dataset:
         round_to: int = 8,
         sample_weights: Any = None,
         workers: int = 0,
-        max_queue_size: int = 10,
+        max_queue_size: int = 4,
     ) -> batching.Batches:
         """A split as `Batches`, a `keras.utils.PyDataset`; see there for the arguments."""
         rows, features = self._selected(split, modalities)
@@ -442,7 +442,8 @@ def _labels(labels: Any) -> np.ndarray:
 
 
 def _strings(name: str, values: Iterable[Any], rows: int) -> np.ndarray:
-    array = np.array([str(value) for value in values])
+    known = isinstance(values, np.ndarray) and values.dtype.kind == "U"
+    array = np.array(values if known else [str(value) for value in values])
     if len(array) != rows:
         raise ValueError(f"{len(array)} {name} for {rows} labels")
     return array
@@ -450,8 +451,8 @@ def _strings(name: str, values: Iterable[Any], rows: int) -> np.ndarray:
 
 def _splits(splits: Iterable[str], rows: int) -> np.ndarray:
     array = _strings("splits", splits, rows)
-    unknown = sorted(set(array.tolist()) - set(SPLITS))
-    if unknown:
+    unknown = np.setdiff1d(array, SPLITS)
+    if len(unknown):
         raise ValueError(f"splits must be train, valid or test; received {', '.join(unknown)}")
     return array
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-CHUNK_BYTES = 2**25
+CHUNK_BYTES = 2**22
 READ_AROUND = 2**21  # the most that a system maps around what is read
 GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
 
@@ -190,7 +190,7 @@ class Ragged:
         return new
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """The steps of `values` in turn, in arrays of some 32 MB; as one where they are at hand."""
+        """The steps of `values` in turn, in arrays of some 4 MB; as one where they are at hand."""
         if self._whole and not self.mapped:
             yield self._steps
             return
