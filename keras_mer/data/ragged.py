@@ -25,7 +25,8 @@ class Ragged:
 
     Args:
         values: (total_steps, dim) float, the steps of all rows, one row after the other. A
-            `numpy.memmap` of float32 stays where it is, anything else is in memory.
+            `numpy.memmap` of float32, opened to be read alone, stays where it is; anything else
+            is in memory.
         offsets: (n + 1,) int; row `i` is `values[offsets[i]:offsets[i + 1]]`.
         sha256: of the values of a file, for files whose values were found finite when they
             were written. They are then neither checked nor hashed again.
@@ -260,9 +261,13 @@ class Ragged:
 
 
 def _is_whole_file(values: Any) -> bool:
-    """Whether it maps float32 steps of a file: a slice of a map does not tell its place in it."""
+    """Whether it maps float32 steps of a file that nobody writes.
+
+    A slice of a map does not tell its place in the file.
+    """
     return (
         isinstance(values, np.memmap)
+        and values.mode == "r"
         and isinstance(values.base, mmap.mmap)
         and values.dtype == np.float32
         and values.flags.c_contiguous

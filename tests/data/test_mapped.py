@@ -187,6 +187,12 @@ def test_a_map_of_ones_own_is_left_in_its_file(tmp_path):
     assert_same(data, Dataset({"audio": Ragged(values, offsets)}, data.labels, data.splits))
     part = Ragged(np.load(tmp_path / "own.npy", mmap_mode="r")[5:], offsets[:-1])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(part))[0], values[5:10])
+    changing = np.load(tmp_path / "own.npy", mmap_mode="c")
+    changing[:] = 1
+    rows = Ragged(changing, offsets)
+    assert not rows.mapped
+    rows.take([4, 2]).values  # noqa: B018
+    assert (rows[4] == 1).all()
     values[33, 1] = np.nan
     np.save(tmp_path / "own.npy", values)
     rows = Ragged(np.load(tmp_path / "own.npy", mmap_mode="r"), offsets)
