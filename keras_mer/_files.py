@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,23 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_aside(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary folder beside `path`, put in its place if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside, replaced = (path.with_name(f".{uuid.uuid4().hex}-{path.name}") for _ in range(2))
+    aside.mkdir()
+    try:
+        yield aside
+        if path.exists():
+            os.rename(path, replaced)
+        os.rename(aside, path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def is_leftover(path: Path) -> bool:

@@ -16,13 +16,18 @@ app = typer.Typer(help="Data sets: convert them, look through a folder.", no_arg
 @command
 def convert(
     path: Annotated[Path, typer.Argument(help="A file or a folder.")],
-    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    out: Annotated[
+        Path, typer.Option(help="The .npz file to write; a name without suffix is a folder.")
+    ],
     format: Format = None,
     option: Options = None,
     allow_leaks: AllowLeaks = False,
     debug: Debug = False,
 ) -> None:
-    """Turn any readable data into one plain .npz file, which holds no pickle."""
+    """Turn any readable data into one plain .npz file, or a folder that is read bit by bit.
+
+    Neither holds a pickle. A folder suits data that do not fit in memory.
+    """
     with quiet_start():
         from keras_mer.data import read
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from threading import Lock
 from typing import Any, NamedTuple
 
 import keras
@@ -44,11 +47,7 @@ def pad(
         length = max(int(rows.lengths.max(initial=0)), 1)
     if length < 1:
         raise ValueError(f"length must be 1 or more; received {length}")
-    rows = rows.truncated(length)
-    mask = np.arange(length) < rows.lengths[:, np.newaxis]
-    values = np.zeros((len(rows), length, rows.dim), "float32")
-    values[mask] = rows.values
-    return values, mask
+    return rows.padded(length)
 
 
 def padded_inputs(
@@ -91,6 +90,11 @@ class Batches(keras.utils.PyDataset):
             to the longest row.
         round_to: padded lengths are multiples of it, as far as the longest row allows.
         sample_weights: (n,) the weight of each row, returned as the third part of a batch.
+        workers: threads that make the next batches while the model is busy with this one;
+            the batches are the same. They serve rows that lie in a file. Keras's own workers,
+            which are not used, show a model some batches of its first epoch twice and others
+            not at all.
+        max_queue_size: how many batches the workers may be ahead.
 
     Output:
         `batches[i]` is `(inputs, labels)`, with inputs such as `text` (batch, time, dim)
@@ -115,19 +119,28 @@ class Batches(keras.utils.PyDataset):
         bucket: bool = True,
         round_to: int = 8,
         sample_weights: Any = None,
+        workers: int = 0,
+        max_queue_size: int = 4,
     ) -> None:
-        super().__init__()
+        super().__init__(max_queue_size=max_queue_size)
         self.features = in_order(features)
         self.labels = np.asarray(labels)
         self.sample_weights = (
             None if sample_weights is None else np.asarray(sample_weights, "float32")
         )
-        for name, value in (("batch_size", batch_size), ("round_to", round_to)):
+        for name, value in (
+            ("batch_size", batch_size),
+            ("round_to", round_to),
+            ("max_queue_size", max_queue_size),
+        ):
             if value < 1:
                 raise ValueError(f"{name} must be 1 or more; received {value}")
         if max_length is not None and max_length < 1:
             raise ValueError(f"max_length must be 1 or more; received {max_length}")
+        if workers < 0:
+            raise ValueError(f"workers must be 0 or more; received {workers}")
         self._check_rows()
+        self._ahead = _Ahead(workers, max_queue_size)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
@@ -166,9 +179,13 @@ class Batches(keras.utils.PyDataset):
         return len(self._plan)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
-        rows, lengths = self._plan[index]
+        index = range(len(self))[index]
         if self._begun:
             self._served.add(index)
+        return self._ahead.get(self._batch, self._plan, index)
+
+    def _batch(self, bucket: Bucket) -> tuple[Any, ...]:
+        rows, lengths = bucket
         features = {name: ragged.take(rows) for name, ragged in self.features.items()}
         inputs = padded_inputs(features, dict(zip(features, lengths, strict=True)))
         if self.sample_weights is None:
@@ -205,6 +222,39 @@ class Batches(keras.utils.PyDataset):
                 found = next(i for i, batch in enumerate(plan) if batch.lengths == bucket.lengths)
                 plan[place], plan[found] = plan[found], plan[place]
         return plan
+
+
+class _Ahead:
+    """Makes the batches after the one that is asked for, in threads of its own."""
+
+    def __init__(self, workers: int, most: int) -> None:
+        self.workers = workers
+        self.most = most
+        self._plan: Sequence[Bucket] = ()
+        self._made: dict[int, Future[Any]] = {}
+        self._lock = Lock()  # TensorFlow asks from a thread, and maybe still from the one before
+
+    def get(self, make: Callable[[Bucket], Any], plan: Sequence[Bucket], index: int) -> Any:
+        """Batch `index` of the plan, with the next ones under way."""
+        if not self.workers:
+            return make(plan[index])
+        wanted = range(index, min(index + 1 + self.most, len(plan)))
+        with self._lock:
+            known = self._made if plan is self._plan else {}
+            self._plan = plan
+            self._made = {
+                place: known.get(place) or self._threads.submit(make, plan[place])
+                for place in wanted
+            }
+            made = self._made.pop(index)
+        return made.result()
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.workers, "keras-mer-batches")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Ahead, (self.workers, self.most)
 
 
 def _cut(buckets: list[Bucket], batch_size: int) -> list[Bucket]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from keras_mer.data._folder import ROWS
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.leaks import LeakError
 from keras_mer.data.read import FORMATS, PICKLES, format_of_content
@@ -61,7 +62,7 @@ def check(path: str | Path) -> Iterator[Finding]:
     folders = [path, *sorted(place for place in path.rglob("*") if place.is_dir())]
     yield from _data_sets(folders)
     for file in sorted(place for place in path.rglob("*") if place.is_file()):
-        if file.suffix.lower() in (*PICKLES, ".npz"):
+        if file.suffix.lower() in (*PICKLES, ".npz") and file.name != ROWS:
             yield _file(file)
 
 

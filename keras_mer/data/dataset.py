@@ -7,13 +7,14 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_mer._files import written_aside
-from keras_mer.data import batching
+from keras_mer.data import _folder, batching
 from keras_mer.data.description import completed
 from keras_mer.data.leaks import check_leaks
 from keras_mer.data.ragged import Ragged
@@ -112,6 +113,11 @@ class Dataset:
         return list(self.features)
 
     @property
+    def mapped(self) -> bool:
+        """Whether steps of any modality lie in a file and are read when a batch asks."""
+        return any(rows.mapped for rows in self.features.values())
+
+    @property
     def counts(self) -> dict[str, int]:
         """The number of rows of each split."""
         return {split: int((self.splits == split).sum()) for split in SPLITS}
@@ -152,6 +158,8 @@ class Dataset:
         bucket: bool = True,
         round_to: int = 8,
         sample_weights: Any = None,
+        workers: int = 0,
+        max_queue_size: int = 4,
     ) -> batching.Batches:
         """A split as `Batches`, a `keras.utils.PyDataset`; see there for the arguments."""
         rows, features = self._selected(split, modalities)
@@ -165,6 +173,8 @@ class Dataset:
             bucket=bucket,
             round_to=round_to,
             sample_weights=sample_weights,
+            workers=workers,
+            max_queue_size=max_queue_size,
         )
 
     def subset(self, rows: Any) -> Dataset:
@@ -259,40 +269,57 @@ class Dataset:
             yield self.with_splits(splits, name, allow_leaks)
 
     def save(self, path: str | Path) -> None:
-        """Writes everything into one `.npz` file."""
+        """Writes everything into one `.npz` file, or into a folder.
+
+        A folder is for what is larger than memory: the steps of each modality are a plain
+        `values.<modality>.npy` there, of which `load` reads nothing before a batch asks.
+
+        Args:
+            path: ends with `.npz`, or has no suffix: that is a folder. Only a saved data set or
+                an empty folder is replaced.
+
+        Raises:
+            FileExistsError: if something else is in the folder.
+            ValueError: if the path has another suffix.
+        """
         path = Path(path)
-        if path.suffix != ".npz":
-            raise ValueError(f"a data set is saved as .npz; received {path}")
-        members = {"format": np.array(FORMAT), "description": _json(self.description)}
-        for name in ("labels", "ids", "groups", "splits"):
-            members[name] = getattr(self, name)
-        if self.transcripts is not None:
-            members["transcripts"] = _json(self.transcripts.tolist())
-        for name, values in self.columns.items():
-            members[f"column.{name}"] = values
-        for name, ragged in self.features.items():
-            members[f"values.{name}"] = ragged.values
-            members[f"offsets.{name}"] = ragged.offsets
+        if path.suffix not in ("", ".npz"):
+            raise ValueError(
+                f"a data set is saved as a .npz file, or as a folder if the name has no suffix; "
+                f"received {path}"
+            )
+        members = self._members()
+        if not path.suffix:
+            self._save_folder(path, members)
+            return
+        members |= {f"values.{name}": ragged.values for name, ragged in self.features.items()}
         with written_aside(path) as aside:
             np.savez_compressed(aside, **members)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | Path, allow_leaks: bool = False) -> Dataset:
-        """Reads what `save` wrote.
+        """Opens what `save` wrote. The steps in a folder are not read, but mapped into memory.
 
         Raises:
-            FileNotFoundError: if there is no such file.
+            FileNotFoundError: if there is no such file or folder.
             ValueError: if it is not a data set, or is damaged.
         """
-        members = _members(Path(path))
+        path = Path(path)
+        folder = path.is_dir()
+        members = _loaded(path / _folder.ROWS, _folder.FORMAT) if folder else _loaded(path, FORMAT)
+        names = [name.removeprefix("offsets.") for name in members if name[:8] == "offsets."]
         try:
-            names = [name.removeprefix("values.") for name in members if name[:7] == "values."]
+            features = {
+                name: _folder.opened(
+                    path, name, members[f"offsets.{name}"], str(members[f"sha256.{name}"])
+                )
+                if folder
+                else Ragged(members[f"values.{name}"], members[f"offsets.{name}"])
+                for name in names
+            }
             texts = members.get("transcripts")
             return cls(
-                {
-                    name: Ragged(members[f"values.{name}"], members[f"offsets.{name}"])
-                    for name in names
-                },
+                features,
                 members["labels"],
                 members["splits"],
                 members["ids"],
@@ -310,6 +337,26 @@ class Dataset:
         from keras_mer.data.summary import print_summary
 
         print_summary(self)
+
+    def _members(self) -> dict[str, np.ndarray]:
+        """What is saved, but for the steps."""
+        members = {"format": np.array(FORMAT), "description": _json(self.description)}
+        for name in ("labels", "ids", "groups", "splits"):
+            members[name] = getattr(self, name)
+        if self.transcripts is not None:
+            members["transcripts"] = _json(self.transcripts.tolist())
+        members |= {f"column.{name}": values for name, values in self.columns.items()}
+        return members | {f"offsets.{name}": rows.offsets for name, rows in self.features.items()}
+
+    def _save_folder(self, path: Path, members: Mapping[str, np.ndarray]) -> None:
+        hashes = {}
+        with _folder.new_folder(path) as aside:
+            for name, ragged in self.features.items():
+                with closing(_folder.StepsFile(aside, name, ragged.dim)) as file:
+                    for steps in ragged.chunks():
+                        file.append(steps)
+                    hashes[name] = file.finish()
+            _folder.write_rows(aside, members, hashes)
 
     def _rows(self, split: str | None) -> np.ndarray:
         if split is None:
@@ -363,13 +410,22 @@ class Dataset:
         return ragged
 
     def _check_finite(self, name: str, ragged: Ragged) -> None:
-        finite = np.isfinite(ragged.values)
-        if finite.all():
+        if ragged.sha256 is not None:  # it was checked when it was written
             return
-        steps = np.flatnonzero(~finite.all(axis=1))
-        rows = np.unique(np.searchsorted(ragged.offsets, steps, side="right") - 1)
+        count, first = 0, 0
+        found: list[np.ndarray] = []
+        for steps in ragged.chunks():
+            finite = np.isfinite(steps)
+            if not finite.all():
+                count += int((~finite).sum())
+                found.append(first + np.flatnonzero(~finite.all(axis=1)))
+            first += len(steps)
+        if not count:
+            return
+        places = np.searchsorted(ragged.offsets, np.concatenate(found), side="right")
+        rows = np.unique(places - 1)
         raise ValueError(
-            f"{name} holds {(~finite).sum()} values that are NaN or infinite, in {len(rows)} "
+            f"{name} holds {count} values that are NaN or infinite, in {len(rows)} "
             f"rows, the first of them {str(self.ids[rows[0]])!r}; replace them, or make the row "
             "empty where the modality is missing"
         )
@@ -386,7 +442,8 @@ def _labels(labels: Any) -> np.ndarray:
 
 
 def _strings(name: str, values: Iterable[Any], rows: int) -> np.ndarray:
-    array = np.array([str(value) for value in values])
+    known = isinstance(values, np.ndarray) and values.dtype.kind == "U"
+    array = np.array(values if known else [str(value) for value in values])
     if len(array) != rows:
         raise ValueError(f"{len(array)} {name} for {rows} labels")
     return array
@@ -394,8 +451,8 @@ def _strings(name: str, values: Iterable[Any], rows: int) -> np.ndarray:
 
 def _splits(splits: Iterable[str], rows: int) -> np.ndarray:
     array = _strings("splits", splits, rows)
-    unknown = sorted(set(array.tolist()) - set(SPLITS))
-    if unknown:
+    unknown = np.setdiff1d(array, SPLITS)
+    if len(unknown):
         raise ValueError(f"splits must be train, valid or test; received {', '.join(unknown)}")
     return array
 
@@ -424,7 +481,7 @@ def _json(value: Any) -> np.ndarray:
     return np.array(json.dumps(value, ensure_ascii=False))
 
 
-def _members(path: Path) -> dict[str, np.ndarray]:
+def _loaded(path: Path, format: str) -> dict[str, np.ndarray]:
     """The arrays of a saved data set; no pickle is ever read."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no data set at {path}")
@@ -433,9 +490,9 @@ def _members(path: Path) -> dict[str, np.ndarray]:
             members = {name: npz[name] for name in npz.files}
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is not a data set that Dataset.save wrote: {error}") from None
-    if str(members.get("format")) != FORMAT:
+    if str(members.get("format")) != format:
         raise ValueError(
             f"{path} is not a data set that this version reads: it says "
-            f"{str(members.get('format'))!r}, expected {FORMAT!r}"
+            f"{str(members.get('format'))!r}, expected {format!r}"
         )
     return members

@@ -43,13 +43,15 @@ def check_leaks(
 
 
 def _check_groups(groups: np.ndarray, splits: np.ndarray) -> None:
-    pairs = np.unique(np.stack([groups, splits], axis=1), axis=0)
-    names, counts = np.unique(pairs[:, 0], return_counts=True)
-    shared = names[counts > 1]
+    names, places = np.unique(groups, return_inverse=True)
+    kinds, kind = np.unique(splits, return_inverse=True)
+    lies = np.zeros((len(names), len(kinds)), bool)
+    lies[places, kind] = True
+    shared = np.flatnonzero(lies.sum(axis=1) > 1)
     if len(shared):
-        where = ", ".join(pairs[pairs[:, 0] == shared[0], 1])
+        where = ", ".join(kinds[lies[shared[0]]])
         raise LeakError(
             f"{len(shared)} of {len(names)} groups lie in more than one split, such as "
-            f"{str(shared[0])!r} in {where}. Split by group, or pass allow_leaks=True if the "
-            "data set's own split is so; Dataset.folds then makes splits by group"
+            f"{str(names[shared[0]])!r} in {where}. Split by group, or pass allow_leaks=True if "
+            "the data set's own split is so; Dataset.folds then makes splits by group"
         )

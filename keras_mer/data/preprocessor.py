@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,16 +105,20 @@ class Preprocessor:
                 are refused, as their padding would be standardised with them.
 
         Returns:
-            The same kind, float32.
+            The same kind, float32. Steps that lie in a file are transformed as they are read.
 
         Raises:
             ValueError: as `check`.
         """
         length = self._specified(modality).get("max_length")
         if isinstance(rows, Ragged):
-            self.check(modality, rows.values)
+            self.check(modality, np.empty((0, rows.dim)))
+            for steps in rows.chunks() if rows.sha256 is None else ():
+                self.check(modality, steps)
             rows = rows if length is None else rows.truncated(length)
-            return Ragged(self._standardized(modality, rows.values), rows.offsets)
+            if modality not in self.mean:
+                return rows
+            return rows.changed(partial(self._standardized, modality))
         array = np.asarray(rows, "float32")
         self.check(modality, array)
         return self._standardized(modality, array[:length] if array.ndim == 2 else array)
@@ -261,11 +266,25 @@ def _check_raw(modality: str, dataset: Dataset) -> None:
 def _statistics(
     modality: str, rows: Ragged, max_length: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each column; the deviation of a constant one is 1."""
-    values = rows.values if max_length is None else rows.truncated(max_length).values
-    if not len(values):
+    """Mean and deviation of each column; the deviation of a constant one is 1.
+
+    The chunks' means and squares are joined as by Chan, Golub and LeVeque (1979).
+    """
+    rows = rows if max_length is None else rows.truncated(max_length)
+    count, mean, square = 0, np.zeros(rows.dim), np.zeros(rows.dim)
+    least, most = np.full(rows.dim, np.inf), np.full(rows.dim, -np.inf)
+    for values in rows.chunks():
+        if len(values):
+            new, old, count = len(values), count, count + len(values)
+            away = values.mean(axis=0, dtype="float64") - mean
+            mean += away * (new / count)
+            square += new * values.var(axis=0, dtype="float64") + away**2 * (old * new / count)
+            least, most = (
+                np.minimum(least, values.min(axis=0)),
+                np.maximum(most, values.max(axis=0)),
+            )
+    if not count:
         raise ValueError(f"no row of the training part has {modality}")
-    mean = values.mean(axis=0, dtype="float64")
-    deviation = values.std(axis=0, dtype="float64").astype("float32")
-    constant = (values.min(axis=0) == values.max(axis=0)) | (deviation == 0)
+    deviation = np.sqrt(square / count).astype("float32")
+    constant = (least == most) | (deviation == 0)
     return mean.astype("float32"), np.where(constant, np.float32(1), deviation)

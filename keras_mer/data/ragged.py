@@ -1,11 +1,16 @@
-"""Sequences of different lengths, packed end to end in one array."""
+"""Sequences of different lengths, packed end to end in one array or in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import mmap
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+CHUNK_BYTES = 2**22
+READ_AROUND = 2**21  # the most that a system maps around what is read
+GIVE_BACK = getattr(mmap, "MADV_DONTNEED", None)  # Windows has none
 
 
 class Ragged:
@@ -14,9 +19,17 @@ class Ragged:
     All steps lie in one array, so nothing is padded until a batch is made. A row of length 0
     says that the modality is missing for that utterance.
 
+    The array may be a file that is larger than memory, `numpy.load(path, mmap_mode="r")`: steps
+    are then read when they are asked for. `take` and `truncated` copy and read no steps; they
+    look at the same array.
+
     Args:
-        values: (total_steps, dim) float, the steps of all rows, one row after the other.
+        values: (total_steps, dim) float, the steps of all rows, one row after the other. A
+            `numpy.memmap` of float32, opened to be read alone, stays where it is; anything else
+            is in memory.
         offsets: (n + 1,) int; row `i` is `values[offsets[i]:offsets[i + 1]]`.
+        sha256: of the values of a file, for files whose values were found finite when they
+            were written. They are then neither checked nor hashed again.
 
     Raises:
         ValueError: if the two do not fit together.
@@ -31,21 +44,25 @@ class Ragged:
     (2, 3)
     """
 
-    def __init__(self, values: Any, offsets: Any) -> None:
-        self.values = np.asarray(values, dtype="float32")
-        self.offsets = np.asarray(offsets, dtype="int64")
-        if self.values.ndim != 2:
+    def __init__(self, values: Any, offsets: Any, sha256: str | None = None) -> None:
+        self._file: Any = values if _is_whole_file(values) else None
+        self._steps = np.asarray(values, dtype="float32")
+        self._functions: tuple[Callable[[np.ndarray], np.ndarray], ...] = ()
+        self.sha256 = sha256
+        offsets = np.asarray(offsets, dtype="int64")
+        if self._steps.ndim != 2:
             raise ValueError(
-                f"Ragged expects values of shape (total_steps, dim); received {self.values.shape}"
+                f"Ragged expects values of shape (total_steps, dim); received {self._steps.shape}"
             )
-        if self.offsets.ndim != 1 or len(self.offsets) == 0:
+        if offsets.ndim != 1 or len(offsets) == 0:
             raise ValueError(
-                f"Ragged expects offsets of shape (rows + 1,); received {self.offsets.shape}"
+                f"Ragged expects offsets of shape (rows + 1,); received {offsets.shape}"
             )
-        first, last = int(self.offsets[0]), int(self.offsets[-1])
-        if first != 0 or last != len(self.values) or np.any(np.diff(self.offsets) < 0):
+        self._starts, self._lengths = offsets[:-1], np.diff(offsets)
+        first, last = int(offsets[0]), int(offsets[-1])
+        if first != 0 or last != len(self._steps) or np.any(self._lengths < 0):
             raise ValueError(
-                f"Ragged expects offsets that rise from 0 to the {len(self.values)} steps of "
+                f"Ragged expects offsets that rise from 0 to the {len(self._steps)} steps of "
                 f"values; received offsets from {first} to {last}"
             )
 
@@ -77,46 +94,184 @@ class Ragged:
         return cls(values, np.concatenate([[0], np.cumsum(lengths, dtype="int64")]))
 
     def __len__(self) -> int:
-        return len(self.offsets) - 1
+        return len(self._lengths)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Row `index` as a (time, dim) view."""
+        """Row `index` as (time, dim), a view of `values` wherever these are at hand."""
         row = range(len(self))[index]
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
+        start = int(self._starts[row])
+        return self._changed(self._steps[start : start + int(self._lengths[row])])
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[row] for row in range(len(self)))
 
     def __repr__(self) -> str:
-        return f"Ragged({len(self)} rows, {len(self.values)} steps, dim {self.dim})"
+        return f"Ragged({len(self)} rows, {self._lengths.sum()} steps, dim {self.dim})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: of a file, the path alone."""
+        state = self.__dict__.copy()
+        if self._file is not None:
+            state["_file"] = (self._file.filename, self._file.offset, self._file.shape)
+            del state["_steps"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._file is not None:
+            path, offset, shape = state["_file"]
+            self._file = np.memmap(path, "float32", "r", offset, shape)
+            self._steps = np.asarray(self._file)
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the steps lie in a file and are read when they are asked for."""
+        return self._file is not None
+
+    @property
+    def values(self) -> np.ndarray:
+        """(total_steps, dim) float32, the steps of all rows, one row after the other.
+
+        They are gathered anew, in memory, unless the rows are those that `Ragged` was given.
+        """
+        return self._steps if self._whole else self._gathered(self._starts, self._lengths)
 
     @property
     def lengths(self) -> np.ndarray:
         """(n,) int64, the number of steps of each row."""
-        return np.diff(self.offsets)
+        return self._lengths.copy()
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """(n + 1,) int64; row `i` is `values[offsets[i]:offsets[i + 1]]`."""
+        return np.concatenate([[0], np.cumsum(self._lengths, dtype="int64")])
 
     @property
     def dim(self) -> int:
         """The width of a step."""
-        return int(self.values.shape[1])
+        return int(self._steps.shape[1])
 
     def take(self, indices: Any) -> Ragged:
         """The rows at `indices` (int or bool), in that order."""
-        return self._gathered(np.arange(len(self))[np.asarray(indices)], None)
+        indices = np.asarray(indices)
+        return self._view(self._starts[indices], self._lengths[indices])
 
     def truncated(self, length: int) -> Ragged:
         """The first `length` steps of every row."""
-        if self.lengths.max(initial=0) <= length:
+        if self._lengths.max(initial=0) <= length:
             return self
-        return self._gathered(np.arange(len(self)), length)
+        return self._view(self._starts, np.minimum(self._lengths, length))
 
-    def _gathered(self, rows: np.ndarray, length: int | None) -> Ragged:
-        lengths = self.lengths[rows]
-        if length is not None:
-            lengths = np.minimum(lengths, length)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        shift = np.repeat(self.offsets[rows] - offsets[:-1], lengths)
-        return Ragged(self.values[np.arange(offsets[-1]) + shift], offsets)
+    def padded(self, length: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows right-padded with zeros to (n, length, dim) float32, and the mask (n, length).
+
+        Longer rows lose their last steps.
+        """
+        lengths = np.minimum(self._lengths, length)
+        mask = np.arange(length) < lengths[:, np.newaxis]
+        padded = np.zeros((len(self), length, self.dim), "float32")
+        runs = list(zip(self._starts.tolist(), (self._starts + lengths).tolist(), strict=True))
+        for row, (start, end) in zip(padded, runs, strict=True):
+            row[: end - start] = self._steps[start:end]
+        self._give_back(runs)
+        if self._functions:
+            padded[mask] = self._changed(padded[mask])
+        return padded, mask
+
+    def changed(self, function: Callable[[np.ndarray], np.ndarray]) -> Ragged:
+        """The rows with a function of single steps applied: at once, or as a file is read.
+
+        Args:
+            function: of (steps, dim) float32, gives the same shape, finite. It can be pickled.
+        """
+        if not self.mapped:
+            return Ragged(function(self.values), self.offsets)
+        new = self._view(self._starts, self._lengths)
+        new._functions = (*self._functions, function)
+        return new
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        """The steps of `values` in turn, in arrays of some 4 MB; as one where they are at hand."""
+        if self._whole and not self.mapped:
+            yield self._steps
+            return
+        most = max(CHUNK_BYTES // (4 * max(self.dim, 1)), 1)
+        ends = np.cumsum(self._lengths)
+        row = 0
+        while row < len(self):
+            done = ends[row] - self._lengths[row]
+            after = max(int(np.searchsorted(ends, done + most, side="right")), row + 1)
+            yield self._gathered(self._starts[row:after], self._lengths[row:after])
+            row = after
+
+    def identity(self) -> Iterator[Any]:
+        """What tells these rows from others, in bytes: the steps, or their place in a hashed file.
+
+        Changes by `changed` are not told.
+        """
+        if self.sha256 is None:
+            yield from (np.ascontiguousarray(steps) for steps in self.chunks())
+        else:
+            yield self.sha256.encode()
+            yield from (np.ascontiguousarray(self._starts), np.ascontiguousarray(self._lengths))
+
+    @property
+    def _whole(self) -> bool:
+        """Whether the rows are all steps of the array, in its order and as they are."""
+        if self._functions or self._lengths.sum() != len(self._steps):
+            return False
+        return np.array_equal(self._starts, np.cumsum(self._lengths) - self._lengths)
+
+    def _view(self, starts: np.ndarray, lengths: np.ndarray) -> Ragged:
+        new = object.__new__(Ragged)
+        new.__dict__.update(self.__dict__)
+        new._starts, new._lengths = starts, lengths
+        return new
+
+    def _changed(self, steps: np.ndarray) -> np.ndarray:
+        for function in self._functions:
+            steps = function(steps)
+        return steps
+
+    def _gathered(self, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """The steps of rows, copied; rows that are neighbours are read as one."""
+        filled = lengths > 0
+        starts, ends = starts[filled], (starts + lengths)[filled]
+        if not len(starts):
+            return np.zeros((0, self.dim), "float32")
+        apart = starts[1:] != ends[:-1]
+        firsts = [int(starts[0]), *starts[1:][apart].tolist()]
+        runs = list(zip(firsts, [*ends[:-1][apart].tolist(), int(ends[-1])], strict=True))
+        steps = np.concatenate([self._steps[start:end] for start, end in runs])
+        self._give_back(runs)
+        return self._changed(steps)
+
+    def _give_back(self, runs: list[tuple[int, int]]) -> None:
+        """Returns the memory of what was read of the file: it stays in the system's cache alone.
+
+        Otherwise a process that has read all of a corpus seems to hold all of it.
+        """
+        if self._file is None or GIVE_BACK is None:
+            return
+        lead, width = self._file.offset % mmap.ALLOCATIONGRANULARITY, 4 * self.dim
+        for start, end in (run for run in runs if run[0] < run[1]):
+            first = (lead + start * width) // READ_AROUND * READ_AROUND
+            last = -(-(lead + end * width) // READ_AROUND) * READ_AROUND
+            self._file.base.madvise(GIVE_BACK, first, min(last, len(self._file.base)) - first)
+
+
+def _is_whole_file(values: Any) -> bool:
+    """Whether it maps float32 steps of a file that nobody writes.
+
+    A slice of a map does not tell its place in the file.
+    """
+    return (
+        isinstance(values, np.memmap)
+        and values.mode == "r"
+        and isinstance(values.base, mmap.mmap)
+        and values.dtype == np.float32
+        and values.flags.c_contiguous
+    )
 
 
 def _steps(row: Any, index: int) -> np.ndarray:

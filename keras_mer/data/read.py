@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from keras_mer.data._folder import found_saved
 from keras_mer.data.clips import found_clips, read_clips
 from keras_mer.data.conv_emotion import fits_conv_emotion, read_conv_emotion
 from keras_mer.data.csd import found_csd, read_csd
@@ -68,6 +69,7 @@ FORMATS: dict[str, Format] = {
     format.name: format
     for format in (
         Format("npz", 'a file that "Dataset.save" wrote', Dataset.load),
+        Format("folder", 'a folder that "Dataset.save" wrote', Dataset.load, found_saved),
         Format("mosi", "bc-LSTM's public CMU-MOSI files", read_mosi, found_mosi),
         Format("iemocap", "the public IEMOCAP files", read_iemocap, found_iemocap),
         Format("meld", "MELD's CSV files", read_meld, found_meld),

@@ -11,12 +11,12 @@ import keras
 from keras_mer import metrics
 from keras_mer.data import Dataset
 from keras_mer.layers._modalities import modality_order
-from keras_mer.training.prepare import complete, hide
+from keras_mer.training.prepare import complete, hide, workers_for
 
 
 def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
     """The model's predictions on a split and the true labels, as arrays."""
-    batches = dataset.batches(split, batch_size)
+    batches = dataset.batches(split, batch_size, workers=workers_for(dataset))
     y_pred = model.predict(batches, verbose=0)
     return y_pred, dataset.subset(split).labels
 
@@ -75,7 +75,7 @@ def evaluate_subsets(
         not trained on it.
     """
     names = list(model.config["features"])
-    there = {m for m in dataset.modalities if len(dataset.features[m].values)}
+    there = {m for m in dataset.modalities if dataset.features[m].lengths.any()}
     if trained is not None:
         there &= set(trained)
     return {

@@ -23,6 +23,7 @@ from keras_mer.training.checkpoint import (
     snapshot,
 )
 from keras_mer.training.evaluate import evaluate
+from keras_mer.training.prepare import workers_for
 from keras_mer.training.recipe import Recipe
 
 STATE, LOG = "state.npz", "log.jsonl"
@@ -52,7 +53,13 @@ def fit(
     follow = Follow(model, recipe, dataset, folder, _fingerprint(recipe, dataset, seed), on_epoch)
     follow.resume()
     if not follow.finished:
-        batches = dataset.batches("train", recipe.training["batch_size"], shuffle=True, seed=seed)
+        batches = dataset.batches(
+            "train",
+            recipe.training["batch_size"],
+            shuffle=True,
+            seed=seed,
+            workers=workers_for(dataset),
+        )
         follow.batches = batches
         model.fit(
             batches,
@@ -200,10 +207,11 @@ class Follow(keras.callbacks.Callback):
 def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
     """What must be the same for a run to be resumed."""
     content = hashlib.sha256(repr((recipe, seed, keras.backend.backend())).encode())
-    content.update(np.ascontiguousarray(dataset.labels).tobytes())
+    content.update(np.ascontiguousarray(dataset.labels).data)
     for modality, rows in dataset.features.items():
         # Of a tuned encoder computed anew, which may differ in the last digit.
         adapters = dataset.description["features"][modality].get("adapters")
-        array = rows.offsets if adapters else rows.values
-        content.update(np.ascontiguousarray(array).tobytes() + (adapters or "").encode())
+        parts = [rows.lengths.data, adapters.encode()] if adapters else rows.identity()
+        for part in parts:
+            content.update(part)
     return content.hexdigest()

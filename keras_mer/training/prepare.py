@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_mer.data import Dataset, Preprocessor, Ragged, read
+from keras_mer.data._folder import found_saved
 from keras_mer.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def fold_of(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
 
 def _read(recipe: Recipe, path: str | Path) -> Dataset:
     options = dict(recipe.data["options"])
-    if Path(path).suffix == ".npz":  # whoever saved it has chosen the options
+    # Whoever saved it has chosen the options.
+    if Path(path).suffix == ".npz" or found_saved(Path(path)):
         return read(path)
     return read(path, recipe.data["format"], **options)
 
@@ -125,3 +127,8 @@ def hide(dataset: Dataset, modalities: Iterable[str]) -> Dataset:
 def absent(rows: int, width: int) -> Ragged:
     """A modality that no row has."""
     return Ragged(np.zeros((0, width), "float32"), np.zeros(rows + 1, "int64"))
+
+
+def workers_for(dataset: Dataset) -> int:
+    """How many threads make batches ahead: rows in memory are ready sooner than threads agree."""
+    return 2 if dataset.mapped else 0

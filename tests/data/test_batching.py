@@ -176,9 +176,10 @@ def model():
     return built
 
 
-def test_fit_sees_an_order_of_its_own_in_each_epoch():
+@pytest.mark.parametrize("workers", [0, 2])
+def test_fit_sees_an_order_of_its_own_in_each_epoch(workers):
     features, labels = uneven(rows=150)
-    batches = Served(features, labels, 8, shuffle=True)
+    batches = Served(features, labels, 8, shuffle=True, workers=workers)
     batches.log = []
     trained = model()
     epochs = []

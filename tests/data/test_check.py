@@ -93,6 +93,16 @@ def test_convert_writes_a_plain_file(folder):
     assert Dataset.load(out).description["label_names"] == ["1"]
 
 
+def test_convert_writes_a_folder_that_convert_reads(ten_rows, tmp_path):
+    ten_rows.save(tmp_path / "ten.npz")
+    assert run("convert", tmp_path / "ten.npz", "--out", tmp_path / "ten").exit_code == 0
+    assert Dataset.load(tmp_path / "ten").mapped
+    assert run("convert", tmp_path / "ten", "--out", tmp_path / "again.npz").exit_code == 0
+    again = Dataset.load(tmp_path / "again.npz")
+    np.testing.assert_array_equal(again.features["text"].values, ten_rows.features["text"].values)
+    assert "saved as a .npz" in run("convert", tmp_path / "ten", "--out", tmp_path / "a.h5").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

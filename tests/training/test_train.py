@@ -53,6 +53,22 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
         np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
 
 
+def test_a_corpus_in_a_folder_trains_to_the_same_weights(tmp_path):
+    data = dataset()
+    data.save(tmp_path / "corpus")
+    data.subset(np.arange(95)).save(tmp_path / "other")
+    plain = train(recipe(epochs=2), data, seed=1, folder=tmp_path / "plain")
+    mapped = train(recipe(epochs=2), tmp_path / "corpus", seed=1, folder=tmp_path / "mapped")
+    assert [e["loss"] for e in mapped.epochs] == [e["loss"] for e in plain.epochs]
+    assert mapped.valid == plain.valid
+    for a, b in zip(plain.model.weights, mapped.model.weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
+    again = train(recipe(epochs=2), tmp_path / "corpus", seed=1, folder=tmp_path / "mapped")
+    assert again.valid == mapped.valid
+    with pytest.raises(ValueError, match="another recipe, data set, seed or backend"):
+        train(recipe(epochs=2), tmp_path / "other", seed=1, folder=tmp_path / "mapped")
+
+
 def test_a_finished_run_is_not_repeated(tmp_path):
     data = dataset()
     first = train(recipe(epochs=1), data, seed=1, folder=tmp_path)
