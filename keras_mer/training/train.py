@@ -20,7 +20,7 @@ from keras_mer.training.prepare import complete, encode_text, fit_preprocessor, 
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.tune_text import tune_text
 
-__all__ = ["LOG", "RESULT", "Run", "build_model", "train", "train_and_prepare"]
+__all__ = ["LOG", "RESULT", "TUNING", "Run", "build_model", "train", "train_and_prepare"]
 
 RESULT, WEIGHTS, TUNING = "result.json", "best.weights.h5", "text_tuning"
 

@@ -69,6 +69,7 @@ def test_a_tuned_entry_scores_raw_texts(tmp_path):
     best = result.best
     metadata = zoo.metadata(folder)
     assert metadata["files"]["text_adapters.safetensors"]["sha256"] == best.text_adapters.digest
+    assert "log/seed_1_text_tuning.jsonl" in metadata["files"]
     assert metadata["features"]["text"]["adapters"] == best.text_adapters.digest
     predictor = Predictor(str(folder))
     texts = list(data.subset("valid").transcripts)
