@@ -25,10 +25,10 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "max_length": None,
     },
     "text_tuning": {
-        "first_layer": 4,
-        "rank": 8,
+        "first_layer": 5,
+        "rank": 16,
         "dropout": 0.1,
-        "learning_rate": 1e-3,
+        "learning_rate": 2e-3,
         "weight_decay": 0.01,
         "ema_momentum": None,
         "batch_size": 32,

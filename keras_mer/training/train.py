@@ -26,7 +26,7 @@ from keras_mer.training.prepare import (
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.tune_text import tune_text
 
-__all__ = ["LOG", "RESULT", "Run", "build_model", "train", "train_and_prepare"]
+__all__ = ["LOG", "RESULT", "TUNING", "Run", "build_model", "train", "train_and_prepare"]
 
 RESULT, WEIGHTS, TUNING = "result.json", "best.weights.h5", "text_tuning"
 

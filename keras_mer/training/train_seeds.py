@@ -17,7 +17,7 @@ from keras_mer.layers._modalities import modality_order
 from keras_mer.training.evaluate import evaluate_subsets
 from keras_mer.training.prepare import read_data
 from keras_mer.training.recipe import Recipe
-from keras_mer.training.train import LOG, RESULT, Run, train_and_prepare
+from keras_mer.training.train import LOG, RESULT, TUNING, Run, train_and_prepare
 
 Figures = dict[str, float]
 Subset = tuple[str, ...]
@@ -118,7 +118,7 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
     """Writes the run that did best on the validation part as an entry of the zoo.
 
     The figures on its card are of all seeds. A `notes.md` beside the recipe is put on the
-    card, the logs of all seeds are copied.
+    card, the logs of all seeds are copied, those of tuned text encoders among them.
 
     Args:
         result: of `train_seeds`.
@@ -134,6 +134,10 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
         for run in result.runs
         for name in (LOG, RESULT)
     }
+    if best.text_adapters is not None:
+        files |= {
+            f"log/seed_{run.seed}_{TUNING}.jsonl": run.folder / TUNING / LOG for run in result.runs
+        }
     options = {
         "name": result.recipe.name,
         "data": description["name"],

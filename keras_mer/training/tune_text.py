@@ -19,6 +19,10 @@ from keras_mer.training.recipe import Recipe
 
 ADAPTERS = "text_adapters.safetensors"
 
+# Keras's LoRA is low-rank in the last axis alone, the width of one head in query, key and value:
+# there the same rank takes six times the numbers that it takes in `attention_output`.
+TUNED = ("attention_output", "feedforward_intermediate_dense", "feedforward_output_dense")
+
 
 def tune_text(
     recipe: Recipe, dataset: Dataset, seed: int, folder: Path, on_epoch: Report | None = None
@@ -26,8 +30,8 @@ def tune_text(
     """Tunes the upper layers of the text encoder as a recipe's [text_tuning] says.
 
     The layers below them are computed once and cached. Those above run with low-rank changes
-    of all their kernels (LoRA) and a linear head on the mean of the word pieces; the epoch that
-    did best on the validation part counts. The test part is not looked at.
+    (LoRA) of the kernels in `TUNED` and a linear head on the mean of the word pieces; the epoch
+    that did best on the validation part counts. The test part is not looked at.
 
     Args:
         recipe: with a [text_tuning].
@@ -76,11 +80,12 @@ def tuning_model(
     for layer in range(tuning["first_layer"], _minilm.LAYERS + 1):
         block = _minilm.block(backbone, layer)
         _set_dropout(block, tuning["dropout"], seed + layer)
-        for name, part in _minilm.parts(backbone, layer).items():
+        parts = _minilm.parts(backbone, layer)
+        for name in TUNED:
+            part = tuned[layer, name] = parts[name]
             part.enable_lora(tuning["rank"])
             # They are made as frozen as the layer that they are part of.
             part.lora_kernel_a.trainable = part.lora_kernel_b.trainable = True
-            tuned[layer, name] = part
         hidden = block(hidden, padding_mask=mask)
     pooled = MaskedAveragePooling1D()(hidden, mask=mask)
     pooled = keras.layers.Dropout(tuning["dropout"], seed=seed)(pooled)

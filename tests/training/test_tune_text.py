@@ -64,13 +64,13 @@ def logged(folder):
 
 def test_a_tuned_entry_scores_raw_texts(tmp_path):
     data = dataset()
-    result = train_seeds(recipe(), data, (1, 2), tmp_path / "runs")
+    result = train_seeds(recipe(), data, (1,), tmp_path / "runs")
     folder = publish(result, tmp_path / "tuned")
     best = result.best
     metadata = zoo.metadata(folder)
     assert metadata["files"]["text_adapters.safetensors"]["sha256"] == best.text_adapters.digest
+    assert "log/seed_1_text_tuning.jsonl" in metadata["files"]
     assert metadata["features"]["text"]["adapters"] == best.text_adapters.digest
-    assert len({run.text_adapters.digest for run in result.runs}) == 2
     predictor = Predictor(str(folder))
     texts = list(data.subset("valid").transcripts)
     scores = [prediction.score for prediction in predictor(text=texts)]
@@ -98,7 +98,7 @@ def test_only_the_adapters_move_and_they_begin_as_nothing():
     }
     adapted = {v.path for part in tuned.values() for v in (part.lora_kernel_a, part.lora_kernel_b)}
     assert moved - {"head/bias"} == adapted | {"head/kernel"}
-    assert len(tuned) == 6
+    assert [layer for layer, _ in tuned] == [6] * 3
 
 
 def test_a_killed_tuning_goes_on_to_the_same_adapters(tmp_path):
