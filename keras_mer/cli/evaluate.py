@@ -42,7 +42,9 @@ def evaluate(
     dataset = preprocessor.apply(fold_of(recipe, read, entry.metadata.get("published_seed", 1)))
     protocol = entry.metadata["protocol"]
     trained = entry.metadata["trained_modalities"]
-    table = evaluate_subsets(zoo.load(name), dataset, split.value, protocol, trained)
+    with quiet_start():  # Keras looks for TensorFlow on every backend when it reads a model
+        model = zoo.load(name)
+    table = evaluate_subsets(model, dataset, split.value, protocol, trained)
     figures = next(value for value in table.values() if value)
     title = f"{entry.name}: {split.value} part, {dataset.counts[split.value]} rows, {protocol}"
     show(subset_table(title, figures, table, lambda subset, f: f"{(table[subset] or {})[f]:.4f}"))
