@@ -1,0 +1,19 @@
+"""What the cards of the published entries promise."""
+
+import numpy as np
+import pytest
+
+from keras_mer import Predictor, zoo
+from keras_mer.data import read_emodb
+
+pytestmark = pytest.mark.once
+
+
+def test_raw_recordings_of_unheard_speakers_score_as_the_card_says(real_data):
+    metadata = zoo.metadata("cmmsf_emodb")
+    run = metadata["published_seed"] - 1
+    fold = list(read_emodb(real_data / "emodb").folds("speaker", 5))[run].subset("test")
+    predictions = Predictor("cmmsf_emodb")(audio=list(fold.columns["file"]))
+    names = metadata["label_names"]
+    right = [names.index(p.label) == y for p, y in zip(predictions, fold.labels, strict=True)]
+    assert np.mean(right) == pytest.approx(metadata["metrics"]["wa"]["values"][run], abs=1e-6)
