@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keras_mer._extras import need
-from keras_mer._files import is_leftover, written_aside
+from keras_mer._files import remove_leftovers, written_aside
 from keras_mer._progress import Bar, DownloadBar
 
 TIMEOUT = 30.0
@@ -94,7 +94,7 @@ def fetch(
         OSError: if `path` cannot be written.
     """
     check_may_fetch(addresses, file, path)
-    _remove_leftovers(path.parent)
+    remove_leftovers(path.parent)
     failures: dict[str, MirrorError] = {}
     for address in addresses:
         for attempt in range(2):
@@ -225,15 +225,3 @@ def _refusal(status: int) -> MirrorError:
     if status in (401, 403):
         return MirrorError(f"it refuses access (HTTP {status}); it may ask for a login")
     return MirrorError(f"it failed (HTTP {status})", again=status >= 500 or status == 429)
-
-
-def _remove_leftovers(folder: Path, older_than: float = 24 * 3600) -> None:
-    """Removes what killed downloads left behind; young files may be another process's."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
-        try:
-            if is_leftover(path) and time.time() - path.stat().st_mtime > older_than:
-                path.unlink(missing_ok=True)
-        except OSError:  # gone, or not ours
-            continue

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
     """Yields a temporary folder beside `path`, put in its place if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path.parent)
     aside, replaced = (path.with_name(f".{uuid.uuid4().hex}-{path.name}") for _ in range(2))
     aside.mkdir()
     try:
@@ -49,6 +51,23 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
 def is_leftover(path: Path) -> bool:
     """Whether it is named as what a killed process has been writing aside."""
     return _LEFTOVER.fullmatch(path.name) is not None
+
+
+def remove_leftovers(folder: Path, older_than: float = 24 * 3600) -> None:
+    """Removes what killed processes left behind; young files may be another process's."""
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        try:
+            if is_leftover(path) and time.time() - _last_written(path) > older_than:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        except OSError:  # gone, or not ours
+            continue
+
+
+def _last_written(path: Path) -> float:
+    inside = path.iterdir() if path.is_dir() else ()
+    return max(each.stat().st_mtime for each in (path, *inside))
 
 
 def sha256(path: str | Path) -> str:

@@ -30,7 +30,9 @@ def convert(
     """
     with quiet_start():
         from keras_mer.data import read
+        from keras_mer.data._folder import checked_place
 
+    checked_place(out)  # before what may take long
     options = reader_options(option, allow_leaks)
     dataset = read(path, format, **options)
     dataset.save(out)

@@ -26,6 +26,21 @@ def found_saved(folder: Path) -> Path | None:
     return folder if (folder / ROWS).is_file() else None
 
 
+def checked_place(path: str | Path) -> Path:
+    """Where a data set is saved: a .npz file, or a folder if the name has no suffix.
+
+    Raises:
+        ValueError: if the path has another suffix.
+    """
+    path = Path(path)
+    if path.suffix not in ("", ".npz"):
+        raise ValueError(
+            f"a data set is saved as a .npz file, or as a folder if the name has no suffix; "
+            f"received {path}"
+        )
+    return path
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `path`, which holds a data set or nothing.

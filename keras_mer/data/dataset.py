@@ -282,12 +282,7 @@ class Dataset:
             FileExistsError: if something else is in the folder.
             ValueError: if the path has another suffix.
         """
-        path = Path(path)
-        if path.suffix not in ("", ".npz"):
-            raise ValueError(
-                f"a data set is saved as a .npz file, or as a folder if the name has no suffix; "
-                f"received {path}"
-            )
+        path = _folder.checked_place(path)
         members = self._members()
         if not path.suffix:
             self._save_folder(path, members)

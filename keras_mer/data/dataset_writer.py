@@ -20,7 +20,8 @@ class DatasetWriter:
 
     Used in a `with` block. The folder is there, whole, once the block has ended: a writer that
     failed leaves nothing, one that was killed a hidden folder beside it, named after it, that
-    does not load and may be removed. Per row it keeps some hundred bytes in memory.
+    does not load; the next data set that is written there a day later removes it. Per row it
+    keeps some hundred bytes in memory.
 
     Args:
         folder: where the data set will be. Only a saved data set or an empty folder is replaced.
