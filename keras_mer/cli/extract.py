@@ -42,7 +42,9 @@ def extract(
             "a corpus such as EMO-DB.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The .npz file to write.")],
+    out: Annotated[
+        Path, typer.Option(help="The .npz file to write; a name without suffix is a folder.")
+    ],
     modality: Annotated[
         list[Modality] | None,
         typer.Option(help="What to extract; may be given several times. Audio by default."),

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,24 +35,34 @@ class FeatureCache:
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, Row]:
         """The rows that are stored: `(steps, dimension)` float32, and the row's flag."""
-        if not self.readable or not self.path.exists():
-            return {}
         found: dict[bytes, Row] = {}
+        for key, flag, blob in self._found("key, flag, vectors", keys):
+            values = np.frombuffer(blob, dtype="<f4", count=len(blob) // 4)
+            if values.size % self.dimension == 0:
+                found[key] = (values.reshape(-1, self.dimension), bool(flag))
+        return found
+
+    def _found(self, columns: str, keys: Sequence[bytes]) -> list[tuple[Any, ...]]:
+        """These columns of the rows that are stored."""
+        if not self.readable or not self.path.exists():
+            return []
+        found: list[tuple[Any, ...]] = []
         try:
             with closing(self._connect()) as connection:
                 for start in range(0, len(keys), MOST_KEYS):
                     part = keys[start : start + MOST_KEYS]
                     marks = ",".join("?" * len(part))
-                    for key, flag, blob in connection.execute(
-                        f"SELECT key, flag, vectors FROM features WHERE key IN ({marks})", part
-                    ):
-                        values = np.frombuffer(blob, dtype="<f4")
-                        if values.size % self.dimension == 0:
-                            found[key] = (values.reshape(-1, self.dimension), bool(flag))
+                    found += connection.execute(
+                        f"SELECT {columns} FROM features WHERE key IN ({marks})", part
+                    )
         except (sqlite3.Error, OSError, ValueError) as error:
             self.readable = self.writable = False
             self._say("read", error)
         return found
+
+    def known(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Which of the keys are stored."""
+        return {key for key, _ in self._found("key, flag", keys)}
 
     def put(self, rows: Mapping[bytes, Row]) -> None:
         """Stores rows, all or none."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,12 +15,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from keras_mer.features import _workers
-from keras_mer.features._cache import FeatureCache, Row
+from keras_mer.features._cache import FeatureCache
 
 if TYPE_CHECKING:
     from keras_mer.data import Dataset, Ragged
 
+AT_ONCE = 64  # clips whose features are in memory, where they go to a folder
 KEPT_EVERY = 1.0  # seconds; what a kill loses at most, besides the clips in work
+
+
+Pack = Callable[[str, Iterator["np.ndarray | None"], int], "Ragged"]
 
 
 class Encoder(Protocol):
@@ -73,14 +79,15 @@ def extract(
         clips: a data set whose column `file` says where each clip is, as `read_clips`,
             `read_emodb`, `read_ravdess` and `find_clips` return.
         encoders: per modality what encodes it, such as `{"audio": AudioEncoder()}`.
-        out: the `.npz` to write; `Dataset.load` reads it.
+        out: the `.npz` to write, or a folder, if the name has no suffix; `Dataset.load` reads
+            both. With a folder, features are never in memory as a whole.
         processes: how many at once; by default one per core. 0 works in this process, where a
             clip that crashes a decoder crashes all.
         progress: called with the number of clips done and of all.
 
     Raises:
-        ValueError: if there is no column `file`, no encoder, `out` is no `.npz`, or no clip has
-            any features.
+        ValueError: if there is no column `file`, no encoder, `out` has another suffix, or no
+            clip has any features.
 
     Example:
         ```python
@@ -90,9 +97,9 @@ def extract(
         done.dataset.arrays("train")
         ```
     """
-    out = Path(out)
-    if out.suffix != ".npz":
-        raise ValueError(f"features are saved as .npz; received {out}")
+    from keras_mer.data._folder import checked_place
+
+    out = checked_place(out)
     if "file" not in clips.columns or not encoders:
         raise ValueError(
             "extract needs at least one encoder and clips with the column 'file'; received "
@@ -104,8 +111,11 @@ def extract(
     kept = {name: _Kept(name, encoder, out) for name, encoder in encoders.items()}
     files = [str(Path(file)) for file in clips.columns["file"]]
     reasons, computed = _work(files, dict(encoders), kept, processes, progress)
-    dataset, failures = _gathered(clips, files, encoders, kept, reasons)
-    dataset.save(out)
+    with _packing(out) as pack:
+        dataset, failures = _gathered(clips, files, encoders, kept, reasons, pack)
+        dataset.save(out)
+    if not out.suffix:
+        dataset = type(clips).load(out, clips.allow_leaks)
     if not failures:
         for each in kept.values():
             each.cache.path.unlink(missing_ok=True)
@@ -113,31 +123,49 @@ def extract(
 
 
 class _Kept:
-    """The rows of one modality that are on disk already."""
+    """The rows of one modality: on disk, but for the newest."""
 
     def __init__(self, modality: str, encoder: Encoder, out: Path) -> None:
         self.cache = FeatureCache(
             out.with_name(f"{out.name}.{modality}.partial"), encoder.dimension
         )
         self.made_by = json.dumps(encoder.specification, sort_keys=True).encode()
-        self.fresh: dict[bytes, Row] = {}
-        self.rows: dict[str, np.ndarray] = {}
+        self.fresh: dict[str, tuple[bytes, np.ndarray]] = {}
+        self.written: dict[str, bytes] = {}
+
+    def __contains__(self, file: str) -> bool:
+        return file in self.written or file in self.fresh
 
     def find(self, files: Sequence[str]) -> None:
-        """Reads the rows of these clips as they are now."""
+        """Looks for the rows of these clips as they are now."""
         keys = {self.key(file): file for file in files}
-        self.rows = {keys[key]: row for key, (row, _) in self.cache.get(list(keys)).items()}
+        self.written = {keys[key]: key for key in self.cache.known(list(keys))}
 
     def add(self, file: str, key: bytes, row: np.ndarray) -> None:
         """Takes a row that was computed; it is on disk after the next `write`."""
-        self.rows[file] = row
-        self.fresh[key] = (row, False)
+        self.fresh[file] = (key, row)
 
     def write(self) -> None:
-        """Puts all that is new on disk."""
+        """Puts all that is new on disk; what cannot be written stays in memory."""
         if self.fresh:
-            self.cache.put(self.fresh)
+            self.cache.put({key: (row, False) for key, row in self.fresh.values()})
+        if self.cache.writable:
+            self.written |= {file: key for file, (key, _) in self.fresh.items()}
             self.fresh = {}
+
+    def rows(self, files: Sequence[str]) -> Iterator[np.ndarray | None]:
+        """The row of each clip in turn; None where there is none."""
+        for start in range(0, len(files), AT_ONCE):
+            part = files[start : start + AT_ONCE]
+            keys = [self.written[file] for file in part if file in self.written]
+            found = self.cache.get(keys)
+            if len(found) < len(set(keys)):
+                raise RuntimeError(f"{self.cache.path} lost rows while it was in use: run it again")
+            for file in part:
+                if file in self.fresh:
+                    yield self.fresh[file][1]
+                else:
+                    yield found[self.written[file]][0] if file in self.written else None
 
     def key(self, file: str) -> bytes:
         """Equal for the same clip, unchanged, with the same features."""
@@ -162,7 +190,7 @@ def _work(
         each.find(unique)
     tasks = []
     for file in unique:
-        missing = [name for name, each in kept.items() if file not in each.rows]
+        missing = [name for name, each in kept.items() if file not in each]
         if missing:
             # The clip's state from before it is read: what changes meanwhile is done again.
             tasks.append((file, missing, {name: kept[name].key(file) for name in missing}))
@@ -198,16 +226,39 @@ def _timed(results: Iterator[Any], kept: Mapping[str, _Kept]) -> Iterator[Any]:
         yield result
 
 
+@contextmanager
+def _packing(out: Path) -> Iterator[Pack]:
+    """What makes one `Ragged` of the rows of a modality: in memory, or in a file beside `out`."""
+    from keras_mer.data import Ragged, _folder
+
+    if out.suffix:
+        yield lambda _, rows, dim: Ragged.from_list(list(rows), dim=dim)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True
+    ) as aside:
+
+        def pack(name: str, rows: Iterator[np.ndarray | None], dim: int) -> Ragged:
+            file, lengths = _folder.StepsFile(Path(aside), name, dim), [0]
+            for row in rows:
+                lengths.append(0 if row is None else len(row))
+                if row is not None:
+                    file.append(row)
+            return _folder.opened(Path(aside), name, np.cumsum(lengths), file.finish())
+
+        yield pack
+
+
 def _gathered(
     clips: Dataset,
     files: Sequence[str],
     encoders: Mapping[str, Encoder],
     kept: Mapping[str, _Kept],
     reasons: Mapping[str, Mapping[str, str]],
+    pack: Pack,
 ) -> tuple[Dataset, dict[str, dict[str, str]]]:
     """The data set with its features, without the clips that have none, and the failures."""
-    from keras_mer.data import Ragged
-
     failures = {
         str(name): dict(reasons[file])
         for name, file in zip(clips.ids, files, strict=True)
@@ -215,7 +266,7 @@ def _gathered(
     }
     known = sum((rows.lengths for rows in clips.features.values()), np.zeros(len(clips), "int64"))
     usable = [
-        bool(steps) or any(file in each.rows for each in kept.values())
+        bool(steps) or any(file in each for each in kept.values())
         for steps, file in zip(known, files, strict=True)
     ]
     if not any(usable):
@@ -226,10 +277,8 @@ def _gathered(
     dataset = clips.subset(np.array(usable))
     present = [file for file, use in zip(files, usable, strict=True) if use]
     for name, encoder in encoders.items():
-        rows = [kept[name].rows.get(file) for file in present]
-        dataset = dataset.with_features(
-            name, Ragged.from_list(rows, dim=encoder.dimension), encoder.specification
-        )
+        rows = pack(name, kept[name].rows(present), encoder.dimension)
+        dataset = dataset.with_features(name, rows, encoder.specification)
     if failures:
         dataset.description = dataset.description | {"failures": failures}
     return dataset, failures

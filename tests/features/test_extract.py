@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from keras_mer import zoo
 from keras_mer.cli import app
 from keras_mer.data import Dataset, Preprocessor, find_clips, read, read_clips, read_emodb
-from keras_mer.features import AudioEncoder, extract
+from keras_mer.features import AudioEncoder, VideoEncoder, extract
 
 pytestmark = pytest.mark.once
 ENCODERS = {"audio": AudioEncoder()}
@@ -140,7 +140,7 @@ def test_no_clip_at_all(corpus, tmp_path):
 
 
 def test_odd_arguments(corpus, tmp_path):
-    with pytest.raises(ValueError, match=r"features are saved as \.npz; received"):
+    with pytest.raises(ValueError, match=r"saved as a \.npz file, or as a folder"):
         extract(read_clips(corpus), ENCODERS, tmp_path / "f.h5")
     with pytest.raises(ValueError, match="at least one encoder"):
         extract(read_clips(corpus), {}, tmp_path / "f.npz")
@@ -267,6 +267,22 @@ def test_transcripts_are_encoded_beside_the_clips(corpus, tmp_path, monkeypatch)
     assert Dataset.load(out).features["text"].lengths.tolist() == [2, 4, 6, 8, 10, 12]
     assert cli(corpus, "--out", out, "--modality", "text").exit_code == 0
     assert Dataset.load(out).modalities == ["text"]
+
+
+def test_features_go_to_a_folder_without_ever_being_in_memory_together(corpus, tmp_path):
+    spoil(corpus)
+    clips = read_clips(corpus)
+    encoders = {"audio": AudioEncoder("log-mel"), "video": VideoEncoder()}
+    whole = extract(clips, encoders, tmp_path / "f.npz", processes=0).dataset
+    done = extract(clips, encoders, tmp_path / "folder", processes=0)
+    assert done.dataset.features["audio"].mapped
+    assert done.dataset.ids.tolist() == whole.ids.tolist()
+    assert done.dataset.description == whole.description
+    for name, rows in whole.features.items():
+        np.testing.assert_array_equal(done.dataset.features[name].values, rows.values)
+    left = {path.name for path in tmp_path.iterdir() if path.name.startswith(".")}
+    assert not left
+    assert read(tmp_path / "folder").counts == whole.counts
 
 
 def test_a_corpus_of_recordings_known_by_their_names(real_data, tmp_path):
