@@ -1,5 +1,7 @@
 """Generated data with a signal to learn in each modality, for the tests."""
 
+import json
+
 import numpy as np
 
 from keras_mer.data import Dataset
@@ -68,3 +70,11 @@ def text_adapters(seed=0, layers=(5, 6), rank=2):
             arrays[f"layer_{layer}.{part}.lora_a"] = rng.uniform(-0.1, 0.1, first)
             arrays[f"layer_{layer}.{part}.lora_b"] = rng.uniform(-0.1, 0.1, second)
     return TextAdapters({name: array.astype("float32") for name, array in arrays.items()})
+
+
+def toml(value, top=True):
+    """A recipe as the text of a recipe.toml."""
+    if isinstance(value, dict):
+        pairs = [f"{key} = {toml(part, top=False)}" for key, part in value.items()]
+        return "\n".join(pairs) if top else f"{{ {', '.join(pairs)} }}"
+    return json.dumps(value)

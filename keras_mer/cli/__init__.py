@@ -16,6 +16,7 @@ from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
 from keras_mer.cli.extract import extract
 from keras_mer.cli.predict import predict
+from keras_mer.cli.reproduce import reproduce
 from keras_mer.cli.sources import app as sources_app
 from keras_mer.cli.train import train
 
@@ -57,6 +58,7 @@ app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("reproduce")(reproduce)
 app.command("extract")(extract)
 app.command("list")(show_list)
 app.command("card")(show_card)

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, command
+from keras_mer.cli._run_progress import RunProgress
 from keras_mer.cli._tables import show, subset_table
 
 
@@ -39,7 +40,7 @@ def train(
         chosen = modalities.split(",")
         name = f"{read.name}-{'-'.join(chosen)}"
         read = replace(read, name=name, data={**read.data, "modalities": chosen})
-    with _Progress(read, seeds) as progress:
+    with RunProgress(read, seeds) as progress:
         result = train_seeds(read, data, range(1, seeds + 1), runs, progress)
     figures = [f.name for f in metrics.PROTOCOLS[read.evaluation["protocol"]].figures]
     table = subset_table(
@@ -51,44 +52,3 @@ def train(
     show(table)
     if entry:
         typer.echo(f"wrote {publish(result, entry)}")
-
-
-class _Progress:
-    """One bar per seed, with the figures of the last epoch."""
-
-    def __init__(self, recipe: Any, seeds: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
-
-        self.recipe = recipe
-        self.seeds = seeds
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            Elapsed(),
-            TextColumn("{task.fields[figures]}"),
-        )
-        self.tasks: dict[int, Any] = {}
-
-    def __enter__(self) -> "_Progress":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, seed: int, epoch: int, figures: dict[str, Any]) -> None:
-        for finished in set(self.tasks) - {seed}:
-            self.bar.stop_task(self.tasks[finished])
-        if seed not in self.tasks:
-            self.tasks[seed] = self.bar.add_task(f"seed {seed} of {self.seeds}", figures="")
-        stage = figures.get("stage", "training")
-        select = self.recipe.evaluation["select"]
-        text = f"loss {figures['loss']:.3f}, valid {select} {figures['valid'][select]:.3f}"
-        self.bar.update(
-            self.tasks[seed],
-            total=getattr(self.recipe, stage)["epochs"],
-            completed=epoch,
-            figures=text + (", tuning the text encoder" if stage == "text_tuning" else ""),
-        )

@@ -209,7 +209,12 @@ def summary(values: Sequence[float]) -> tuple[float, float]:
 
 def shown(values: Sequence[float], figure: str) -> str:
     """Mean and deviation as text: shares in percent, errors and correlations as they are."""
-    mean, deviation = summary(values)
+    return shown_summary(summary(values), figure)
+
+
+def shown_summary(values: tuple[float, float], figure: str) -> str:
+    """As `shown`, of mean and deviation."""
+    mean, deviation = values
     if figure in ("mae", "corr"):
         return f"{mean:.3f} ± {deviation:.3f}"
     return f"{100 * mean:.1f} ± {100 * deviation:.1f}"

@@ -3,14 +3,22 @@ import json
 import keras
 import numpy as np
 import pytest
-from generated import RECIPE, dataset
+from generated import RECIPE, dataset, toml
 from layer_test import to_numpy
 from media import tone, write_sound
 
 from keras_mer import zoo
 from keras_mer.data import Dataset
 from keras_mer.features import AudioEncoder
-from keras_mer.training import Recipe, evaluate, evaluate_subsets, publish, train, train_seeds
+from keras_mer.training import (
+    Recipe,
+    evaluate,
+    evaluate_subsets,
+    publish,
+    reproduce,
+    train,
+    train_seeds,
+)
 from keras_mer.training.prepare import read_data
 
 
@@ -118,6 +126,27 @@ def test_seeds_make_an_entry_that_loads(tmp_path):
     assert metadata["metrics"]["mae"]["mean"] == pytest.approx(np.mean(result.values("mae")))
     assert (folder / "log" / "seed_1.jsonl").exists()
     assert "not trained" in str(zoo.card(folder))
+
+
+def test_an_entry_is_reproduced_from_its_own_recipe(tmp_path):
+    data = dataset()
+    content = {**RECIPE, "training": {**RECIPE["training"], "epochs": 1}}
+    folder = tmp_path / "generated"
+    folder.mkdir()
+    (folder / "recipe.toml").write_text(toml(content))
+    result = train_seeds(folder / "recipe.toml", data, (1, 2), tmp_path / "runs")
+    publish(result, folder)
+    done = reproduce(folder, data, folder=tmp_path / "again")
+    assert [run.seed for run in done.result.runs] == [1, 2]
+    assert [each.figure for each in done.figures][-2:] == ["mae", "corr"]
+    for each in done.figures:
+        assert each.reproduced == pytest.approx(each.published, abs=1e-6)
+        assert each.distance in (None, pytest.approx(0, abs=1e-4))
+    other = reproduce(folder, data, seeds=[3], folder=tmp_path / "other").figures[-2]
+    assert other.distance == pytest.approx(
+        (other.reproduced[0] - other.published[0]) / other.published[1]
+    )
+    assert other.distance != 0
 
 
 def test_every_seed_may_take_another_fold(tmp_path):
