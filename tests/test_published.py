@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from keras_mer import Predictor, zoo
-from keras_mer.data import read_emodb
+from keras_mer.data import read_emodb, read_ravdess
+from keras_mer.training import evaluate
 
 pytestmark = pytest.mark.once
 
@@ -17,3 +18,13 @@ def test_raw_recordings_of_unheard_speakers_score_as_the_card_says(real_data):
     names = metadata["label_names"]
     right = [names.index(p.label) == y for p, y in zip(predictions, fold.labels, strict=True)]
     assert np.mean(right) == pytest.approx(metadata["metrics"]["wa"]["values"][run], abs=1e-6)
+
+
+def test_unseen_actors_score_as_the_card_says(real_data):
+    metadata = zoo.metadata("foalnet_ravdess")
+    run = metadata["published_seed"] - 1
+    dataset = read_ravdess(real_data / "ravdess/raw/au_mfcc.pkl", audio_width=259)
+    fold = zoo.preprocessor("foalnet_ravdess").apply(list(dataset.folds("actor", 5))[run])
+    figures = evaluate(zoo.load("foalnet_ravdess"), fold, "test", metadata["protocol"])
+    for name, given in metadata["metrics"].items():
+        assert figures[name] == pytest.approx(given["values"][run], abs=1e-6), name

@@ -49,6 +49,7 @@ def read_ravdess(
     test: Iterable[Any] = (),
     allow_leaks: bool = False,
     content: Any = None,
+    audio_width: int = 1,
 ) -> Dataset:
     """Reads RAVDESS: clips of 24 actors with eight emotions, known by their names.
 
@@ -64,13 +65,16 @@ def read_ravdess(
         test: the numbers of the actors to test on; all others are trained on.
         allow_leaks: see `Dataset`.
         content: what `load_pickle` made of the file, if it is read already.
+        audio_width: how many of the pickle's successive values of audio make a step: 1, 7, 37 or
+            259; with 259 the audio is one vector, for models that keep no order in time.
 
     Returns:
         Columns: `actor`, `sex`, `intensity` (1 normal, 2 strong), `statement`, `repetition`.
 
     Raises:
         RefusedPickleError: if the file holds more than data.
-        ValueError: if there are no clips of this name, or features of another shape.
+        ValueError: if there are no clips of this name, or features of another shape, or
+            `audio_width` does not divide 259.
 
     Example:
 
@@ -85,6 +89,11 @@ def read_ravdess(
     Song", 2018.
     """
     path = Path(path)
+    if audio_width < 1 or AUDIO_STEPS % audio_width:
+        raise ValueError(
+            f"audio_width = {audio_width} does not divide the {AUDIO_STEPS} values of audio into "
+            "steps; choose 1, 7, 37 or 259"
+        )
     files: dict[str, Path] = {}
     features: Mapping[str, Any]
     cautions = [CAUTION]
@@ -95,7 +104,7 @@ def read_ravdess(
     else:
         vectors = _vectors(path, load_pickle(path) if content is None else content)
         names = sorted(vectors)
-        features = _means(np.stack([vectors[name] for name in names]))
+        features = _means(np.stack([vectors[name] for name in names]), audio_width)
         cautions += _twins(vectors)
     if not names:
         raise ValueError(
@@ -159,8 +168,9 @@ def _vectors(path: Path, content: Any) -> Mapping[str, np.ndarray]:
     return content
 
 
-def _means(rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {"video": rows[:, :ACTION_UNITS], "audio": rows[:, ACTION_UNITS:, np.newaxis]}
+def _means(rows: np.ndarray, audio_width: int) -> dict[str, np.ndarray]:
+    audio = rows[:, ACTION_UNITS:].reshape(len(rows), -1, audio_width)
+    return {"video": rows[:, :ACTION_UNITS], "audio": audio}
 
 
 def _twins(vectors: Mapping[str, np.ndarray]) -> list[str]:

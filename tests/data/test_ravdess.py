@@ -30,6 +30,16 @@ def test_the_vectors_of_all_clips(real_data, means):
     assert means.columns["sex"][:2].tolist() == ["male", "female"]
 
 
+def test_the_audio_in_steps_of_several_values(real_data, means):
+    path = real_data / "ravdess/raw/au_mfcc.pkl"
+    audio = read(path, audio_width=37).features["audio"]
+    assert audio.dim == 37
+    assert (audio.lengths == 7).all()
+    np.testing.assert_array_equal(audio.values.ravel(), means.features["audio"].values.ravel())
+    with pytest.raises(ValueError, match="audio_width = 10 does not divide the 259 values"):
+        read(path, audio_width=10)
+
+
 def test_clips_with_the_same_features_are_named(means):
     assert "01-01-03-01-02-01-07 and 01-01-03-01-02-02-07" in means.description["cautions"][1]
 
