@@ -27,7 +27,9 @@ np.save(path, model.predict(inputs, verbose=0))
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("name", ["cmmsf_mosi", "cmmsf_emodb", "foalnet_ravdess"])
+@pytest.mark.parametrize(
+    "name", ["cmmsf_mosi", "cmmsf_emodb", "foalnet_ravdess", "msrg_mosi", "mcihn_mosi"]
+)
 def test_the_entry_predicts_the_same(name, tmp_path):
     backends = [b for b in ("tensorflow", "jax", "torch") if importlib.util.find_spec(b)]
     if len(backends) < 2:
