@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_mer.data import Preprocessor, Ragged, pad
+from keras_mer.data._specification import differing_setting
 from keras_mer.features import AudioEncoder, TextAdapters, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
 from keras_mer.features._encoders import encoder_of
@@ -346,14 +347,12 @@ class Predictor:
                 f"the model reads {name} of {self._inputs[name][1]} dimensions; the {name} encoder "
                 f"gives {given['dimension']}"
             )
-        if "extractor" in wanted:  # adapters are named only where there are any
-            wanted, given = {"adapters": None, **wanted}, {"adapters": None, **given}
-        for key in sorted(set(wanted) & set(given)):
-            if wanted[key] != given[key]:
-                raise ValueError(
-                    f"the model was trained on {name} features with {key} {wanted[key]}; "
-                    f"the {name} encoder has {key} {given[key]}"
-                )
+        key = differing_setting(given, wanted)
+        if key is not None:
+            raise ValueError(
+                f"the model was trained on {name} features with {key} {wanted.get(key)}; "
+                f"the {name} encoder has {key} {given.get(key)}"
+            )
 
     # From checked rows to the model's inputs
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_mer.data._specification import differing_setting
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.ragged import Ragged
 from keras_mer.layers._modalities import in_order, modality_order
@@ -240,19 +241,13 @@ class Preprocessor:
 
 
 def _check_settings(modality: str, given: Mapping[str, Any], specified: Mapping[str, Any]) -> None:
-    """Raises a `ValueError` for a setting of the extractor that both name and that differs.
-
-    An encoder that was not tuned names no adapters; that differs from any.
-    """
-    keys = (given.keys() & specified.keys()) - APART
-    if given.get("extractor") and specified.get("extractor"):
-        keys |= (given.keys() | specified.keys()) & {"adapters"}
-    for key in sorted(keys):
-        if given.get(key) != specified.get(key):
-            raise ValueError(
-                f"{modality} was extracted with {key} {given.get(key)}; expected "
-                f"{specified.get(key)}, which the preprocessor was fitted on"
-            )
+    """Raises a `ValueError` for a setting of the extractor that both name and that differs."""
+    key = differing_setting(given, specified, APART)
+    if key is not None:
+        raise ValueError(
+            f"{modality} was extracted with {key} {given.get(key)}; expected "
+            f"{specified.get(key)}, which the preprocessor was fitted on"
+        )
 
 
 def _check_raw(modality: str, dataset: Dataset) -> None:
