@@ -88,7 +88,9 @@ def extract(
     """
     with quiet_start():
         from keras_mer import features
+        from keras_mer.data._folder import checked_place
 
+    checked_place(out)  # before transcripts are encoded
     found = _clips(clips, unlabelled, format, reader_options(option, allow_leaks))
     known: dict[str, Encoder] = {
         "text": features.PresetTextEncoder(text_encoder)

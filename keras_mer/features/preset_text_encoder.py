@@ -63,6 +63,7 @@ class PresetTextEncoder(CachedTexts):
         self.batch_size = batch_size
         self.cache = cache
         self.truncated = 0
+        self._named_dimension: int | None = None
 
     @classmethod
     def from_specification(
@@ -77,11 +78,15 @@ class PresetTextEncoder(CachedTexts):
         if not extractor.startswith(PREFIX):
             raise ValueError(f"text features by {extractor!r} are none of keras-hub's presets")
         length = int(specification.get("max_tokens", 128))
-        return cls(extractor.removeprefix(PREFIX), length, cache=cache)
+        encoder = cls(extractor.removeprefix(PREFIX), length, cache=cache)
+        encoder._named_dimension = specification.get("dimension")
+        return encoder
 
     @property
     def dimension(self) -> int:
-        """The width of a vector; asking for it loads the encoder."""
+        """The width of a vector; unless a specification named it, asking loads the encoder."""
+        if self._named_dimension is not None:
+            return self._named_dimension
         return int(_sequence(self._encoder[1].output).shape[-1])
 
     @property

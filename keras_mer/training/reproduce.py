@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_mer import metrics, zoo
+from keras_mer import metrics
 from keras_mer.data import Dataset
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.train_seeds import Result, summary, train_seeds
@@ -82,7 +82,7 @@ def reproduce(
     """
     entry = resolve(name)
     recipe = Recipe.read(entry_file(entry, RECIPE))
-    published = zoo.metadata(name).get("metrics") or {}
+    published = entry.metadata.get("metrics") or {}
     names = [f.name for f in metrics.PROTOCOLS[recipe.evaluation["protocol"]].figures]
     missing = [figure for figure in names if figure not in published]
     if missing:

@@ -77,6 +77,12 @@ def test_a_specification_makes_its_encoder_again(preset):
         PresetTextEncoder.from_specification({"extractor": "openSMILE"})
 
 
+def test_a_specification_is_read_without_loading_what_it_names():
+    wanted = {"extractor": "keras-hub nowhere", "dimension": 8, "max_tokens": 16}
+    encoder = encoder_of("text", wanted)
+    assert encoder.specification == {"modality": "text", **wanted}
+
+
 def test_a_recipe_names_a_preset(preset):
     data = Dataset({}, [0.0, 1.0], ["train", "test"], transcripts=["it was", "loved"])
     recipe = Recipe.from_dict(
