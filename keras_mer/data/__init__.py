@@ -9,6 +9,7 @@ from keras_mer.data.conv_emotion import read_conv_emotion
 from keras_mer.data.csd import read_csd
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.dataset_writer import DatasetWriter
+from keras_mer.data.dialogue_batches import DialogueBatches
 from keras_mer.data.emodb import read_emodb
 from keras_mer.data.emorynlp import read_emorynlp
 from keras_mer.data.find_clips import find_clips
@@ -33,6 +34,7 @@ __all__ = [
     "Batches",
     "Dataset",
     "DatasetWriter",
+    "DialogueBatches",
     "LeakError",
     "Preprocessor",
     "Ragged",

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from keras_mer.data.description import completed
 from keras_mer.data.leaks import check_leaks
 from keras_mer.data.ragged import Ragged
 from keras_mer.layers._modalities import in_order
+
+if TYPE_CHECKING:
+    from keras_mer.data.dialogue_batches import DialogueBatches
 
 SPLITS = ("train", "valid", "test")
 FORMAT = "keras-mer dataset 1"
@@ -176,6 +179,32 @@ class Dataset:
             workers=workers,
             max_queue_size=max_queue_size,
         )
+
+    def dialogue_batches(
+        self, split: str | None, batch_size: int = 8, **options: Any
+    ) -> DialogueBatches:
+        """The dialogues of a split as `DialogueBatches`; see there for the arguments.
+
+        Dialogues are told by the column `dialogue` and ordered by `position`; without these
+        columns by the groups, in the order of the rows.
+        """
+        from keras_mer.data.dialogue_batches import DialogueBatches
+
+        rows, features = self._selected(split, None)
+        positions = self.columns.get("position")
+        return DialogueBatches(
+            features,
+            self.labels[rows],
+            self.dialogues[rows],
+            None if positions is None else positions[rows],
+            batch_size,
+            **options,
+        )
+
+    @property
+    def dialogues(self) -> np.ndarray:
+        """(n,) the name of each row's dialogue: the column of that name, or the groups."""
+        return self.columns.get("dialogue", self.groups)
 
     def subset(self, rows: Any) -> Dataset:
         """The rows of a split, of a bool mask, or at int indices."""

@@ -2,6 +2,7 @@
 
 from keras_mer.models.cmmsf import CMMSF
 from keras_mer.models.deepmsimer import DeepMSIMER
+from keras_mer.models.dialogue_model import DialogueModel
 from keras_mer.models.ef_lstm import EFLSTM
 from keras_mer.models.foal_net import FoalNet
 from keras_mer.models.lmf import LMF
@@ -18,6 +19,7 @@ __all__ = [
     "MSRG",
     "TFN",
     "DeepMSIMER",
+    "DialogueModel",
     "FoalNet",
     "MulT",
 ]

@@ -19,6 +19,9 @@ class MultimodalModel(keras.Model):
 
     config: Config
 
+    reads_dialogues = False
+    """Whether a row is a dialogue and a step an utterance with a prediction of its own."""
+
     def get_config(self) -> Config:
         """The constructor's arguments, not the graph."""
         return {"name": self.name, **self.config}

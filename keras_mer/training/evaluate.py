@@ -9,15 +9,17 @@ from typing import Any
 import keras
 
 from keras_mer import metrics
-from keras_mer.data import Dataset
+from keras_mer.data import Dataset, DialogueBatches
 from keras_mer.layers._modalities import modality_order
-from keras_mer.training.prepare import complete, hide, workers_for
+from keras_mer.training.prepare import batches_for, complete, hide
 
 
 def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
     """The model's predictions on a split and the true labels, as arrays."""
-    batches = dataset.batches(split, batch_size, workers=workers_for(dataset))
+    batches = batches_for(model, dataset, split, batch_size)
     y_pred = model.predict(batches, verbose=0)
+    if isinstance(batches, DialogueBatches):
+        y_pred = batches.utterances(y_pred)
     return y_pred, dataset.subset(split).labels
 
 

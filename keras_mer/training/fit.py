@@ -23,7 +23,7 @@ from keras_mer.training.checkpoint import (
     snapshot,
 )
 from keras_mer.training.evaluate import evaluate
-from keras_mer.training.prepare import workers_for
+from keras_mer.training.prepare import batches_for
 from keras_mer.training.recipe import Recipe
 
 STATE, LOG = "state.npz", "log.jsonl"
@@ -53,13 +53,8 @@ def fit(
     follow = Follow(model, recipe, dataset, folder, _fingerprint(recipe, dataset, seed), on_epoch)
     follow.resume()
     if not follow.finished:
-        batches = dataset.batches(
-            "train",
-            recipe.training["batch_size"],
-            shuffle=True,
-            seed=seed,
-            workers=workers_for(dataset),
-        )
+        size = recipe.training["batch_size"]
+        batches = batches_for(model, dataset, "train", size, shuffle=True, seed=seed)
         follow.batches = batches
         model.fit(
             batches,

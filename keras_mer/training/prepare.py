@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_mer.data import Dataset, Preprocessor, Ragged, read
+from keras_mer.data import Batches, Dataset, Preprocessor, Ragged, read
 from keras_mer.data._folder import found_saved
 from keras_mer.training.recipe import Recipe
 
@@ -127,6 +127,15 @@ def hide(dataset: Dataset, modalities: Iterable[str]) -> Dataset:
 def absent(rows: int, width: int) -> Ragged:
     """A modality that no row has."""
     return Ragged(np.zeros((0, width), "float32"), np.zeros(rows + 1, "int64"))
+
+
+def batches_for(
+    model: Any, dataset: Dataset, split: str, batch_size: int, **options: Any
+) -> Batches:
+    """Batches of what the model reads: utterances, or dialogues whole."""
+    whole = getattr(model, "reads_dialogues", False)
+    make = dataset.dialogue_batches if whole else dataset.batches
+    return make(split, batch_size, workers=workers_for(dataset), **options)
 
 
 def workers_for(dataset: Dataset) -> int:

@@ -70,7 +70,7 @@ class Recipe:
         model: `class`, a name in `keras_mer.models`, and its `arguments`.
         training: `loss`, `optimizer`, `learning_rate`, `weight_decay`, `clipnorm`,
             `ema_momentum` (validate and keep the moving average of the weights),
-            `batch_size`, `epochs`, and `patience` in epochs.
+            `batch_size` (of a `DialogueModel`, in dialogues), `epochs`, and `patience` in epochs.
         evaluation: the `protocol` of `keras_mer.metrics.report`, and `select`, the figure of
             it that decides on the validation part which epoch is kept.
     """

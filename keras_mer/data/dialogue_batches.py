@@ -1,0 +1,110 @@
+"""Batches of whole dialogues, a step per utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_mer.data.batching import Batches, Bucket, pad
+from keras_mer.data.ragged import Ragged
+
+
+class DialogueBatches(Batches):
+    """Batches whose rows are dialogues and whose steps are utterances.
+
+    A modality of several steps counts as their mean. The order of the dialogues, buckets of
+    similar length and threads are those of `Batches`.
+
+    Args:
+        features: the rows of each modality, one per utterance.
+        labels: (n,) or (n, k), the label of each utterance.
+        dialogues: (n,) the name of each utterance's dialogue.
+        positions: (n,) numbers that order the utterances of a dialogue; by default they are
+            in order.
+        batch_size: dialogues per batch.
+        **options: `shuffle`, `seed`, `bucket`, `round_to`, `workers` and `max_queue_size`, as
+            for `Batches`.
+
+    Output:
+        `batches[i]` is `(inputs, labels, weights)`: inputs such as `text` (batch, utterances,
+        dim) float32 and `text_mask` (batch, utterances) bool; labels (batch, utterances, k),
+        zeros after the end of a dialogue; and weights (batch, utterances) float32, 0 there and
+        elsewhere such that a loss is the mean over the utterances that there are.
+
+    Example:
+
+    >>> import numpy as np
+    >>> rows = Ragged.from_list(np.arange(6.0).reshape(3, 2))
+    >>> batches = DialogueBatches({"text": rows}, [0, 1, 1], ["a", "b", "a"], batch_size=2)
+    >>> inputs, labels, weights = batches[0]
+    >>> inputs["text"][..., 0].tolist(), labels[..., 0].tolist()
+    ([[0.0, 4.0], [2.0, 0.0]], [[0, 1], [1, 0]])
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, Ragged],
+        labels: Any,
+        dialogues: Any,
+        positions: Any = None,
+        batch_size: int = 8,
+        **options: Any,
+    ) -> None:
+        self._order, offsets = in_dialogues(dialogues, positions)
+        labels = np.asarray(labels)
+        self._labels = labels.reshape(len(labels), -1)
+        vectors, self._there = {}, {}
+        for modality, rows in features.items():
+            means, there = _means(rows.take(self._order))
+            vectors[modality] = Ragged(means, offsets)
+            self._there[modality] = Ragged(there[:, None], offsets)
+        self._numbers = Ragged(np.arange(len(self._order))[:, None], offsets)
+        super().__init__(vectors, np.arange(len(offsets) - 1), batch_size, **options)
+
+    def utterances(self, predictions: Any) -> np.ndarray:
+        """Predictions for all dialogues in order, (dialogues, utterances, k), as (n, k) for the
+        utterances as they were given.
+        """
+        predictions = np.asarray(predictions)
+        _, there = self._numbers.padded(predictions.shape[1])
+        found = np.empty((len(self._order), predictions.shape[-1]), predictions.dtype)
+        found[self._order] = predictions[there]
+        return found
+
+    def _batch(self, bucket: Bucket) -> tuple[Any, ...]:
+        inputs, chosen = super()._batch(bucket)
+        for modality, there in self._there.items():
+            length = inputs[modality].shape[1]
+            inputs[f"{modality}_mask"] &= pad(there.take(chosen), length)[0][..., 0] > 0
+        numbers, real = pad(self._numbers.take(chosen), length)
+        places = self._order[numbers[..., 0].astype("int64")]
+        labels = np.where(real[..., None], self._labels[places], 0).astype(self._labels.dtype)
+        return inputs, labels, (real * (real.size / real.sum())).astype("float32")
+
+
+def in_dialogues(dialogues: Any, positions: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of each dialogue in turn, dialogues in the order in which they first occur.
+
+    Returns:
+        The row numbers (n,) and offsets (dialogues + 1,): dialogue `i` is
+        `rows[offsets[i]:offsets[i + 1]]`.
+    """
+    names, first, which = np.unique(np.asarray(dialogues), return_index=True, return_inverse=True)
+    rank = np.empty(len(names), "int64")
+    rank[np.argsort(first)] = np.arange(len(names))
+    dialogue = rank[which]
+    positions = np.arange(len(dialogue)) if positions is None else np.asarray(positions)
+    order = np.lexsort((positions, dialogue))
+    return order, np.concatenate([[0], np.cumsum(np.bincount(dialogue))])
+
+
+def _means(rows: Ragged) -> tuple[np.ndarray, np.ndarray]:
+    """The mean (n, dim) of each row's steps, zeros without any, and which rows have some."""
+    there = rows.lengths > 0
+    means = np.zeros((len(rows), rows.dim), "float32")
+    if there.any():
+        sums = np.add.reduceat(rows.values, rows.offsets[:-1][there], axis=0)
+        means[there] = sums / rows.lengths[there, None]
+    return means, there
