@@ -1,7 +1,7 @@
 """From texts and features to scores, row by row."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_mer.data import Preprocessor, Ragged, pad
+from keras_mer._dialogue_rows import consecutive, whole_dialogues
+from keras_mer.data import DialogueBatches, Preprocessor, Ragged, pad
 from keras_mer.data._specification import differing_setting
 from keras_mer.features import AudioEncoder, TextAdapters, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
 from keras_mer.features._encoders import encoder_of
 from keras_mer.layers._modalities import modality_order
 
+DIALOGUE = "dialogue"
 RAW = {"text": "text", "audio": "clips", "video": "clips"}
 SENTIMENTS = ("negative", "neutral", "positive")
 NAMED_ROWS = 10  # in one error; the rest is counted
@@ -100,6 +102,7 @@ class Predictor:
         self.preprocessor = preprocessor
         self.metadata = {key: value for key, value in (metadata or {}).items() if value is not None}
         self._inputs = _model_inputs(self.model)
+        self.reads_dialogues = bool(getattr(self.model, "reads_dialogues", False))
         self.modalities = tuple(self._inputs)
         self.trained_modalities = tuple(self.metadata.get("trained_modalities", self.modalities))
         self.encoders = self._found_encoders(
@@ -113,6 +116,7 @@ class Predictor:
         audio: Sequence[Any] | None = None,
         video: Sequence[Any] | None = None,
         errors: str = "raise",
+        dialogue: Sequence[Any] | None = None,
     ) -> list[Prediction]:
         """One prediction per row.
 
@@ -122,16 +126,18 @@ class Predictor:
             video: as `audio`. In all three, `None` in place of a row is a missing modality.
             errors: `"raise"` refuses bad rows with one error that names them; `"report"`
                 scores the others and says in each bad row's `error` what is wrong.
+            dialogue: for a model that reads utterances in their dialogue, per row the name of
+                its dialogue. Rows of a dialogue follow one another, in the order in which
+                they were said. By default all rows are one dialogue.
 
         Raises:
             ValueError: if the lists differ in length, if the model does not read or was
-                not trained on a modality, or, with `errors="raise"`, if a row is bad.
+                not trained on a modality, if it reads no dialogues and `dialogue` is given, or, with `errors="raise"`, if a row is bad.
             TypeError: if a modality is not a list.
         """
         if errors not in ("raise", "report"):
             raise ValueError(f'`errors` must be "raise" or "report"; received {errors!r}')
-        given = {"text": text, "audio": audio, "video": video}
-        rows = self._rows(given)
+        rows = self._rows({"text": text, "audio": audio, "video": video}, dialogue)
         predictions = list(self.predict_many(rows))
         bad = [prediction.error for prediction in predictions if prediction.error]
         if bad and errors == "raise":
@@ -147,18 +153,23 @@ class Predictor:
         text: Sequence[Any] | None = None,
         audio: Sequence[Any] | None = None,
         video: Sequence[Any] | None = None,
+        dialogue: Sequence[Any] | None = None,
     ) -> dict[str, np.ndarray]:
         """What the model takes for these rows: padded arrays and masks; see `__call__`.
 
         Raises:
             ValueError: if a row is bad.
         """
-        rows = self._rows({"text": text, "audio": audio, "video": video})
-        return self._padded(self._encoded([self._checked(row) for row in rows]))
+        rows = self._rows({"text": text, "audio": audio, "video": video}, dialogue)
+        return self._arranged([self._checked(row) for row in rows], rows)[0]
 
-    def _rows(self, given: Mapping[str, Sequence[Any] | None]) -> list[dict[str, Any]]:
+    def _rows(
+        self, given: Mapping[str, Sequence[Any] | None], dialogue: Sequence[Any] | None
+    ) -> list[dict[str, Any]]:
         columns = {name: rows for name, rows in given.items() if rows is not None}
-        self._check_columns(columns)
+        self._check_columns(columns, dialogue)
+        if dialogue is not None:
+            columns[DIALOGUE] = dialogue
         return [
             dict(zip(columns, values, strict=True))
             for values in zip(*columns.values(), strict=True)
@@ -172,14 +183,20 @@ class Predictor:
         Args:
             rows: one dict per row, such as `{"text": ..., "audio": ...}`; what is absent
                 or `None` is missing. An exception in place of a row, of a source that
-                could not read it, becomes that row's `error`.
-            batch_size: how many rows are scored at once.
+                could not read it, becomes that row's `error`. A model that reads dialogues
+                takes a `dialogue` beside these, the name of the row's dialogue; rows of the
+                same name that follow one another are one, and are scored together.
+            batch_size: how many rows are scored at once; more, to the end of a dialogue.
             first_row: the number of the first row in error messages.
         """
         if batch_size < 1:
             raise ValueError(f"`batch_size` must be 1 or more; received {batch_size}")
         stream = iter(rows)
-        while batch := list(islice(stream, batch_size)):
+        if self.reads_dialogues:
+            batches = whole_dialogues(stream, batch_size)
+        else:
+            batches = iter(lambda: list(islice(stream, batch_size)), [])
+        for batch in batches:
             yield from self._predict_batch(batch, first_row)
             first_row += len(batch)
 
@@ -194,9 +211,9 @@ class Predictor:
             except ValueError as error:
                 predictions[index] = Prediction(error=f"row {first + index}: {error}")
         if good:
-            inputs = self._padded(self._encoded(checked))
-            outputs = np.asarray(self.model.predict_on_batch(inputs), dtype="float64")
-            shares = self._shares(inputs)
+            inputs, per_row = self._arranged(checked, [batch[index] for index in good])
+            outputs = per_row(np.asarray(self.model.predict_on_batch(inputs), dtype="float64"))
+            shares = {m: per_row(x[..., None])[:, 0] for m, x in self._shares(inputs).items()}
             for place, index in enumerate(good):
                 own = {name: float(values[place]) for name, values in shares.items()}
                 result = self._results.read(outputs[place], own)
@@ -212,10 +229,13 @@ class Predictor:
 
     # Checks
 
-    def _check_columns(self, columns: Mapping[str, Any]) -> None:
+    def _check_columns(self, columns: Mapping[str, Any], dialogue: Any = None) -> None:
+        if dialogue is not None and not self.reads_dialogues:
+            raise ValueError("the model reads every row by itself: leave dialogue out")
         if not columns:
             raise ValueError(f"nothing to score: give one or more of {_all_of(self.modalities)}")
-        for name, rows in columns.items():
+        named = {**columns, **({} if dialogue is None else {DIALOGUE: dialogue})}
+        for name, rows in named.items():
             if isinstance(rows, str | bytes | Mapping) or not isinstance(
                 rows, Sequence | np.ndarray
             ):
@@ -223,9 +243,9 @@ class Predictor:
                     f"{name} must be a list with one item per row; "
                     f"received {type(rows).__name__}. Wrap a single row in a list"
                 )
-            if any(row is not None for row in rows):
+            if name != DIALOGUE and any(row is not None for row in rows):
                 self._check_modality(name)
-        lengths = {name: len(rows) for name, rows in columns.items()}
+        lengths = {name: len(rows) for name, rows in named.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(
                 "every modality must have as many rows as the others; received "
@@ -251,7 +271,7 @@ class Predictor:
             )
         checked: dict[str, Any] = {}
         for name, value in row.items():
-            if value is None:
+            if value is None or name == DIALOGUE:
                 continue
             self._check_modality(name)
             if isinstance(value, str if name == "text" else str | os.PathLike):
@@ -373,12 +393,29 @@ class Predictor:
                 features[name] = self.preprocessor.transform(name, features[name])
         return features
 
-    def _padded(self, features: Mapping[str, Ragged]) -> dict[str, np.ndarray]:
+    def _arranged(
+        self, checked: Sequence[Mapping[str, Any]], rows: Sequence[Any]
+    ) -> tuple[dict[str, np.ndarray], Callable[[np.ndarray], np.ndarray]]:
+        """The model's inputs, and what picks the rows' results from its outputs."""
+        features = self._encoded(checked)
+        if not self.reads_dialogues:
+            return self._padded(features), lambda outputs: outputs
+        dialogues = consecutive([row.get(DIALOGUE) for row in rows])
+        numbers = np.arange(len(dialogues))
+        batches = DialogueBatches(features, numbers, dialogues, batch_size=len(dialogues))
+        return self._padded(batches.features, batches[0][0]), batches.utterances
+
+    def _padded(
+        self, features: Mapping[str, Ragged], masks: Mapping[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
         """Inputs of one of few shapes; rows beyond the batch are wholly missing."""
         inputs = {}
         for name, rows in features.items():
             length = self._inputs[name][0] or bucket(int(rows.lengths.max(initial=1)), smallest=8)
             values, mask = pad(rows, length=length, dim=rows.dim)
+            if masks is not None:  # a modality may be missing in the middle of a dialogue
+                known = masks[f"{name}_mask"]
+                mask[:, : known.shape[1]] &= known
             beyond = bucket(len(rows)) - len(rows)
             inputs[name] = np.pad(values, [(0, beyond), (0, 0), (0, 0)])
             inputs[f"{name}_mask"] = np.pad(mask, [(0, beyond), (0, 0)])

@@ -13,6 +13,7 @@ Row = dict[str, Any] | Exception
 
 FORMATS = ".csv, .jsonl, .txt, or - for the standard input"
 MODALITIES = ("text", "audio", "video")
+DIALOGUE = "dialogue"
 LONGEST_CELL = 2**31 - 1
 
 
@@ -25,14 +26,17 @@ def opened_rows(source: str, columns: Mapping[str, str | None]) -> Iterator[Iter
     Args:
         source: a `.csv` with a header; a `.jsonl` with one object per line; a `.txt` with
             one text per line; or `-`, lines of text or JSON objects.
-        columns: per modality the column, or key, that holds it, where the user named one. Without
-            any, a .csv has texts in "text"; a .jsonl has every modality under its own name.
+        columns: per modality the column, or key, that holds it, where the user named one, and of
+            the name of the `dialogue`. Without any of a modality, a .csv has texts in "text"; a
+            .jsonl has everything under its own name.
 
     Raises:
         ValueError: if the format is not one of these, or the header lacks a column.
     """
     named = {name: own for name, own in columns.items() if own is not None}
-    keys = {name: name for name in MODALITIES} | named
+    keys = {name: name for name in (*MODALITIES, DIALOGUE)} | named
+    if not set(named) & set(MODALITIES):
+        named["text"] = "text"
     if source == "-":
         with _undecoded(sys.stdin.buffer) as lines:
             yield (_json(line, keys) if _object(line) else _text(line) for line in lines)
@@ -43,7 +47,7 @@ def opened_rows(source: str, columns: Mapping[str, str | None]) -> Iterator[Iter
     with open(source, "rb") as file, _undecoded(file) as lines:
         rows: Iterator[Row]
         if suffix == ".csv":
-            rows = _csv(lines, source, named or {"text": "text"})
+            rows = _csv(lines, source, named)
         elif suffix == ".txt":
             rows = map(_text, lines)
         else:
@@ -79,10 +83,10 @@ def _json(line: str, keys: Mapping[str, str]) -> Row:
     if not isinstance(values, dict):
         return ValueError(f"expected a JSON object; received {type(values).__name__}")
     row = {name: values[key] for name, key in keys.items() if key in values}
-    if not row:
+    if not set(row) & set(MODALITIES):
         found = ", ".join(map(str, values)) or "none"
         return ValueError(
-            f"no {_either(list(keys.values()))} among the keys of the object: {found}"
+            f"no {_either([keys[name] for name in MODALITIES])} among the keys of the object: {found}"
         )
     return _decoded(row)
 
@@ -95,8 +99,8 @@ def _csv(lines: TextIO, source: str, columns: Mapping[str, str]) -> Iterator[Row
         if own not in header:
             raise ValueError(
                 f'{source} has no column "{own}"; its columns are '
-                f"{', '.join(header) or 'none'}. Choose one with --text-column, --audio-column or "
-                "--video-column"
+                f"{', '.join(header) or 'none'}. Choose one with --text-column, --audio-column, "
+                "--video-column or --dialogue-column"
             )
     places = {name: header.index(own) for name, own in columns.items()}
     return _csv_rows(reader, places, columns)
@@ -122,7 +126,8 @@ def _csv_rows(reader: Any, places: Mapping[str, int], columns: Mapping[str, str]
             continue
         row = {name: cells[place] for name, place in places.items()}
         # Beside other modalities an empty cell is a missing one; alone it is a mistake.
-        yield _decoded(row if len(row) == 1 else {m: cell or None for m, cell in row.items()})
+        single = len(set(row) - {DIALOGUE}) == 1
+        yield _decoded(row if single else {m: cell or None for m, cell in row.items()})
 
 
 def _located(row: Row, folder: Path) -> Row:

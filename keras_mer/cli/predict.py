@@ -14,7 +14,7 @@ from keras_mer._files import written_aside
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, Entry, command, say
 from keras_mer.cli._results import writer
-from keras_mer.cli._rows import Row, opened_rows
+from keras_mer.cli._rows import DIALOGUE, Row, opened_rows
 
 if TYPE_CHECKING:
     from keras_mer.predictor import Prediction, Predictor
@@ -57,6 +57,13 @@ def predict(
     video_column: Annotated[
         str | None, typer.Option(help="The column or key with the paths of videos.")
     ] = None,
+    dialogue_column: Annotated[
+        str | None,
+        typer.Option(
+            help="The column or key that names the dialogue of a row, for models that read "
+            "dialogues; all rows are one by default."
+        ),
+    ] = None,
     output: Annotated[
         Output, typer.Option(help="How results are written; json is one object per line.")
     ] = Output.table,
@@ -77,6 +84,7 @@ def predict(
         raise typer.BadParameter("give rows with --text, --audio, --video, or a file with --input")
     # The input is opened first: a wrong name must not cost the time to load a model.
     named = {"text": text_column, "audio": audio_column, "video": video_column}
+    named[DIALOGUE] = dialogue_column
     with _source(columns, input, named) as rows, _sink(out) as file:
         with quiet_start():
             from keras_mer.predictor import Predictor

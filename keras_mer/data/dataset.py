@@ -241,6 +241,31 @@ class Dataset:
         specified = self.description["features"] | {modality: dict(specification or {})}
         return self._with(features, specified, dropped=None if derived else modality)
 
+    def standardized_by(self, column: str, modality: str) -> Dataset:
+        """The data set with one modality standardised within each speaker, actor or the like.
+
+        What is constant of a voice or a face goes, what changes stays. Mean and deviation are
+        those of all steps that a speaker has, in whichever split; no label is looked at. To
+        predict for somebody new, some utterances of theirs are needed.
+
+        Args:
+            column: whose value tells the rows of one speaker, such as `speaker`.
+            modality: its name.
+
+        Raises:
+            ValueError: if there is no such column or modality.
+        """
+        from keras_mer.data.standardized_by import standardized_rows
+
+        self._check_modalities([modality])
+        if column not in self.columns:
+            raise ValueError(
+                f"the data set has no column {column!r}; it has {', '.join(self.columns) or 'none'}"
+            )
+        rows = standardized_rows(self.features[modality], self.columns[column])
+        given = {**self.description["features"][modality], "standardized_by": column}
+        return self.with_features(modality, rows, given, derived=True)
+
     def without(self, modality: str) -> Dataset:
         """The data set without one modality."""
         self._check_modalities([modality])

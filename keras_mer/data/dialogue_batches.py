@@ -64,10 +64,16 @@ class DialogueBatches(Batches):
         super().__init__(vectors, np.arange(len(offsets) - 1), batch_size, **options)
 
     def utterances(self, predictions: Any) -> np.ndarray:
-        """Predictions for all dialogues in order, (dialogues, utterances, k), as (n, k) for the
-        utterances as they were given.
+        """What was predicted for each utterance, in the order in which they were given.
+
+        Args:
+            predictions: (dialogues, utterances, k), for all dialogues in order. There may be
+                more of both, which are left out.
+
+        Returns:
+            (n, k).
         """
-        predictions = np.asarray(predictions)
+        predictions = np.asarray(predictions)[: len(self._numbers)]
         _, there = self._numbers.padded(predictions.shape[1])
         found = np.empty((len(self._order), predictions.shape[-1]), predictions.dtype)
         found[self._order] = predictions[there]

@@ -24,7 +24,9 @@ def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarra
 
     Returns:
         Per modality (n,) fractions that sum to 1 over the modalities of a row, or to 0 if
-        hiding moves nothing. A missing modality has 0.
+        hiding moves nothing. A missing modality has 0. Of a model that reads dialogues
+        (n, utterances); there a modality is hidden in the whole dialogue, and so one that is
+        missing in an utterance alone may have a share by its context.
     """
     if hasattr(model, "fusion") and hasattr(model, "hidden_layer"):
         return fusion_reading(model, inputs).shares
@@ -35,6 +37,6 @@ def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarra
         hidden = dict(inputs)
         hidden[f"{name}_mask"] = np.zeros_like(inputs[f"{name}_mask"])
         prediction = np.asarray(model.predict(hidden, verbose=0), "float64")
-        moved[name] = np.abs(whole - prediction).reshape(len(whole), -1).sum(axis=1)
+        moved[name] = np.abs(whole - prediction).sum(axis=-1)
     total = sum(moved.values())
     return {m: np.divide(x, total, out=np.zeros_like(x), where=total > 0) for m, x in moved.items()}

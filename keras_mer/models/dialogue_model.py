@@ -129,7 +129,9 @@ class DialogueModel(MultimodalModel):
         }
         drop = keras.layers.Dropout(dropout, seed=seed_of(seed, 50), dtype=dtype)
         context = {
-            m: keras.layers.Dense(units, dtype=dtype, name=f"context_{m}") for m in inputs if sizes[m]
+            m: keras.layers.Dense(units, dtype=dtype, name=f"context_{m}")
+            for m in inputs
+            if sizes[m]
         }
         normalize = {
             m: keras.layers.LayerNormalization(dtype=dtype, name=f"norm_{m}") for m in inputs
@@ -137,7 +139,7 @@ class DialogueModel(MultimodalModel):
         fuse = SYSTEMS[system](
             features=dict.fromkeys(features, units),
             **{
-                **{"seed": seed_of(seed, 1000), "dtype": dtype, "name": "system"},
+                "seed": seed_of(seed, 1000), "dtype": dtype, "name": "system",
                 **arguments,
                 "outputs": outputs,
                 "activation": activation,

@@ -36,6 +36,9 @@ def read_data(
         wanted = recipe.data[f"{modality}_encoder"]
         if wanted is not None and modality not in dataset.features:
             dataset = _with_clips(dataset, modality, wanted)
+    for modality, column in recipe.data["standardize_by"].items():
+        if dataset.description["features"].get(modality, {}).get("standardized_by") != column:
+            dataset = dataset.standardized_by(column, modality)
     if recipe.data["text_encoder"] is None or "text" in dataset.features:
         return dataset
     if recipe.tunes_text and adapters is None:

@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "audio_encoder": None,
         "video_encoder": None,
         "folds": None,
+        "standardize_by": {},
         "standardize": [],
         "clip": None,
         "max_length": None,
@@ -61,7 +62,8 @@ class Recipe:
             `text_encoder`, the specification of what `TextEncoder` makes of the transcripts;
             `audio_encoder` and `video_encoder`, of what `AudioEncoder` and `VideoEncoder` make of
             the clips; `folds`, the arguments of `Dataset.folds`, of which every seed takes another;
-            `standardize`, the modalities to standardise on the training part; `clip`, the
+            `standardize_by`, per modality a column within whose values it is standardised,
+            see `Dataset.standardized_by`; `standardize`, the modalities to standardise on the training part; `clip`, the
             limit of standardised values; `max_length` in steps.
         text_tuning: if given, the text encoder is tuned first: from `first_layer` (2 to 6) up,
             with low-rank changes of this `rank`; `dropout`; `learning_rate`, `weight_decay`,
