@@ -132,7 +132,8 @@ class Predictor:
 
         Raises:
             ValueError: if the lists differ in length, if the model does not read or was
-                not trained on a modality, if it reads no dialogues and `dialogue` is given, or, with `errors="raise"`, if a row is bad.
+                not trained on a modality, if it reads no dialogues and `dialogue` is given, or,
+                with `errors="raise"`, if a row is bad.
             TypeError: if a modality is not a list.
         """
         if errors not in ("raise", "report"):

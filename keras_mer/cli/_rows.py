@@ -85,9 +85,8 @@ def _json(line: str, keys: Mapping[str, str]) -> Row:
     row = {name: values[key] for name, key in keys.items() if key in values}
     if not set(row) & set(MODALITIES):
         found = ", ".join(map(str, values)) or "none"
-        return ValueError(
-            f"no {_either([keys[name] for name in MODALITIES])} among the keys of the object: {found}"
-        )
+        wanted = _either([keys[name] for name in MODALITIES])
+        return ValueError(f"no {wanted} among the keys of the object: {found}")
     return _decoded(row)
 
 

@@ -139,7 +139,9 @@ class DialogueModel(MultimodalModel):
         fuse = SYSTEMS[system](
             features=dict.fromkeys(features, units),
             **{
-                "seed": seed_of(seed, 1000), "dtype": dtype, "name": "system",
+                "seed": seed_of(seed, 1000),
+                "dtype": dtype,
+                "name": "system",
                 **arguments,
                 "outputs": outputs,
                 "activation": activation,

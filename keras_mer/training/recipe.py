@@ -62,9 +62,9 @@ class Recipe:
             `text_encoder`, the specification of what `TextEncoder` makes of the transcripts;
             `audio_encoder` and `video_encoder`, of what `AudioEncoder` and `VideoEncoder` make of
             the clips; `folds`, the arguments of `Dataset.folds`, of which every seed takes another;
-            `standardize_by`, per modality a column within whose values it is standardised,
-            see `Dataset.standardized_by`; `standardize`, the modalities to standardise on the training part; `clip`, the
-            limit of standardised values; `max_length` in steps.
+            `standardize_by`, per modality a column within whose values it is standardised, see
+            `Dataset.standardized_by`; `standardize`, the modalities to standardise on the
+            training part; `clip`, the limit of standardised values; `max_length` in steps.
         text_tuning: if given, the text encoder is tuned first: from `first_layer` (2 to 6) up,
             with low-rank changes of this `rank`; `dropout`; `learning_rate`, `weight_decay`,
             `ema_momentum`, `batch_size`, `epochs` and `patience` as in `training`, from which

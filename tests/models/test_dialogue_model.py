@@ -42,7 +42,7 @@ def dialogues(lengths=(7, 3, 1), seed=0):
     return inputs, real
 
 
-@pytest.mark.parametrize("system", SMALL)
+@pytest.mark.parametrize("system", ["CMMSF", "MSRG"])
 def test_every_utterance_is_predicted_whatever_the_padding_holds(system):
     model, (inputs, real) = pinned(system), dialogues()
     expected = model.predict(inputs, verbose=0)

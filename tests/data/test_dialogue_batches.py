@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from keras_mer.data import Dataset, DialogueBatches, Ragged
+
+pytestmark = pytest.mark.once
+
+DIALOGUES = ["b", "a", "b", "a", "b", "c"]
+POSITIONS = [2, 0, 0, 1, 1, 0]
+
+
+def utterances():
+    """Six utterances whose number is in every feature; the third has no sound."""
+    text = [np.full((1 + i % 3, 2), i + 1.0) for i in range(6)]
+    text[0][0] += 1  # a mean of 1 + 1/1 over one step
+    audio = [np.full((1, 3), i + 1.0) if i != 2 else np.zeros((0, 3)) for i in range(6)]
+    return {"text": Ragged.from_list(text), "audio": Ragged.from_list(audio)}
+
+
+def batches(**options):
+    return DialogueBatches(utterances(), np.arange(6), DIALOGUES, POSITIONS, **options)
+
+
+def test_a_row_is_a_dialogue_in_its_order_and_a_step_the_mean_of_an_utterance():
+    inputs, labels, _ = batches(batch_size=3)[0]
+    assert inputs["text"][..., 0].tolist() == [[3, 5, 2], [2, 4, 0], [6, 0, 0]]
+    assert labels[..., 0].tolist() == [[2, 4, 0], [1, 3, 0], [5, 0, 0]]
+    assert inputs["text_mask"].tolist() == [[1, 1, 1], [1, 1, 0], [1, 0, 0]]
+    assert inputs["audio_mask"].tolist() == [[0, 1, 1], [1, 1, 0], [1, 0, 0]]
+    assert not inputs["audio"][0, 0].any()
+
+
+def test_the_weighted_mean_is_that_of_the_utterances():
+    _, labels, weights = batches(batch_size=3)[0]
+    assert (weights[labels[..., 0] > 0] > 0).all()
+    assert (weights * labels[..., 0]).mean() == pytest.approx(np.arange(6).mean())
+
+
+def test_predictions_come_back_in_the_order_of_the_utterances():
+    whole = batches(batch_size=2)
+    assert len(whole) == 2
+    predicted = np.concatenate([labels for _, labels, _ in (whole[0], whole[1])])
+    more = np.pad(predicted, [(0, 1), (0, 2), (0, 0)])
+    assert whole.utterances(more)[:, 0].tolist() == list(range(6))
+
+
+def test_shuffled_batches_hold_every_utterance_once_with_its_own_label():
+    shuffled = batches(batch_size=1, shuffle=True, seed=3)
+    seen = []
+    for index in range(len(shuffled)):
+        inputs, labels, weights = shuffled[index]
+        real = weights > 0
+        seen += labels[real][:, 0].tolist()
+        own = labels[real][:, 0] + 1 + (labels[real][:, 0] == 0)
+        np.testing.assert_allclose(inputs["text"][real][:, 0], own)
+    assert sorted(seen) == list(range(6))
+
+
+def test_a_data_set_knows_its_dialogues_by_column_or_by_group():
+    given = {"labels": np.arange(6), "splits": ["train"] * 6}
+    columns = {"dialogue": DIALOGUES, "position": POSITIONS}
+    by_column = Dataset(utterances(), **given, columns=columns)
+    assert by_column.dialogue_batches("train")[0][1].shape == (3, 3, 1)
+    by_group = Dataset(utterances(), **given, groups=DIALOGUES)
+    assert by_group.dialogue_batches("train")[0][1][0, :, 0].tolist() == [0, 2, 4]
