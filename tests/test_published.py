@@ -1,13 +1,26 @@
 """What the cards of the published entries promise."""
 
+import json
+
 import numpy as np
 import pytest
 
 from keras_mer import Predictor, zoo
 from keras_mer.data import read_emodb, read_ravdess
 from keras_mer.training import evaluate
+from keras_mer.zoo.entry import CONFIG
+from keras_mer.zoo.resolve import entry_file, resolve
 
 pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize("name", ["foalnet_ravdess", "mcihn_mosi"])
+def test_an_entry_saved_before_an_argument_came_has_its_default(name):
+    entry = resolve(name)
+    assert "modality_dropout" not in json.loads(entry_file(entry, CONFIG).read_text())["config"]
+    model = zoo.load(entry.folder)
+    assert model.get_config()["modality_dropout"] == 0.0
+    assert model.count_params() == entry.metadata["parameters"]
 
 
 def test_raw_recordings_of_unheard_speakers_score_as_the_card_says(real_data):
