@@ -59,7 +59,7 @@ def _draw_reliability(figure: Any, table: dict[str, np.ndarray]) -> None:
     above.plot(percent["confidence"], percent["accuracy"], marker="o", color=BLUE, label="measured")
     above.set_ylim(-3, 103)
     above.set_ylabel("right, % of the bin")
-    above.legend(loc="upper left", fontsize=9)
+    _legend_above(above)
     below.bar(percent["confidence"], percent["share"], width=4, color=ORANGE)
     below.set_xlim(0, 100)
     below.set_xlabel("confidence: the largest probability, %")
@@ -73,10 +73,15 @@ def _draw_scores(figure: Any, found: dict[str, Any]) -> None:
     line = found["slope"] * ends + found["intercept"]
     shown = f"label = {found['slope']:.2f} × score {found['intercept']:+.2f}"
     axes.plot(ends, line, color=ORANGE, label=shown)
-    groups = f"{len(found['score'])} groups of about {round(found['count'].mean())}"
+    groups = f"{len(found['score'])} groups of {round(found['count'].mean())}"
     axes.scatter(found["score"], found["label"], color=BLUE, zorder=3, label=groups)
     axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
     axes.axvline(0, color="0.8", linewidth=0.8, zorder=0)
     axes.set_xlabel("mean predicted score of the group")
     axes.set_ylabel("mean label of the group")
-    axes.legend(loc="upper left", fontsize=9)
+    _legend_above(axes)
+
+
+def _legend_above(axes: Any) -> None:
+    """Beside no point that it could hide."""
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8, frameon=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_mer import metrics, zoo
+from keras_mer._quiet import quiet_start
 from keras_mer.data import Dataset
 from keras_mer.training.card_figures import card_figures, card_pictures
 from keras_mer.training.entry_data import entry_data
@@ -60,7 +61,9 @@ def score_card(
     zoo.refresh_card(folder)  # fails early, if it must
     metadata = read_metadata(folder / METADATA)
     if data is not None:
-        model, seed = zoo.load(folder), metadata["published_seed"]
+        with quiet_start():  # Keras looks for TensorFlow on every backend when it reads a model
+            model = zoo.load(folder)
+        seed = metadata["published_seed"]
         dataset = complete(entry_data(folder, data, progress), model.config["features"])
         predicted = {seed: Predicted.of(model, dataset)}
         source = "--data DIR"

@@ -51,7 +51,7 @@ def classes_section(metadata: Mapping[str, Any]) -> str:
             "What was taken for what, in clips: a row per label, a column per prediction, "
             f"{_together(part)}.",
             table(counts),
-            *_picture(metadata, CONFUSION, "The same as a picture, in percent of each label"),
+            *_picture(metadata, CONFUSION, "Confusion, in percent of the clips of each label"),
         ]
     )
 
@@ -62,12 +62,13 @@ def calibration_section(metadata: Mapping[str, Any]) -> str:
     found = part.get("calibration")
     if not found:
         return ""
-    say = _of_classes if "error" in found else _of_scores
+    of_classes = "error" in found
     return "\n\n".join(
         [
             "## Calibration",
-            *say(metadata, part, found),
-            *_picture(metadata, CALIBRATION, "The same as a picture"),
+            *(_of_classes if of_classes else _of_scores)(metadata, part, found),
+            *([] if of_classes else [_clips(part)]),
+            *_picture(metadata, CALIBRATION, "Calibration: the nearer to the diagonal, the better"),
         ]
     )
 
@@ -78,11 +79,16 @@ def _of_classes(
     rows = [["sure, %", "right, %", "clips, %"]]
     for bin_ in found["bins"]:
         rows.append([f"{100 * bin_[name]:.1f}" for name in ("confidence", "accuracy", "share")])
+    sure, right = (
+        sum(bin_["share"] * bin_[name] for bin_ in found["bins"])
+        for name in ("confidence", "accuracy")
+    )
     return [
         f"Expected calibration error {_shown(found['error'], 'mae')}, {_spread(metadata, part)} "
         f"({found['bin_count']} equally wide bins from 0 to 1, weighted by their share of the "
         "clips; 0 is best). The probabilities are as the model gives them.",
-        f"How sure the model is and how often it is right, {_together(part)}:",
+        f"How sure the model is and how often it is right, {_together(part)}; on the whole "
+        f"{100 * sure:.1f} % sure and {100 * right:.1f} % right:",
         table(rows),
     ]
 
