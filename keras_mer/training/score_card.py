@@ -14,7 +14,8 @@ from keras_mer.training.entry_data import entry_data
 from keras_mer.training.predicted import PREDICTIONS, Predicted
 from keras_mer.training.prepare import complete
 from keras_mer.training.recipe import Recipe
-from keras_mer.zoo.entry import METADATA, RECIPE, read_metadata
+from keras_mer.zoo.entry import RECIPE
+from keras_mer.zoo.refresh import sound_metadata
 
 # Another backend or processor may turn the scale for a clip or two, and no more.
 TOLERANCE = 0.005
@@ -58,8 +59,7 @@ def score_card(
             "score_card takes either data, to score the published weights, or runs, with the "
             f"predictions of every seed; received data={data!r}, runs={runs!r}"
         )
-    zoo.refresh_card(folder)  # fails early, if it must
-    metadata = read_metadata(folder / METADATA)
+    metadata = sound_metadata(folder)
     if data is not None:
         with quiet_start():  # Keras looks for TensorFlow on every backend when it reads a model
             model = zoo.load(folder)

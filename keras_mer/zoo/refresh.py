@@ -47,13 +47,7 @@ def refresh_card(
     ```
     """
     folder = Path(folder).expanduser()
-    if not (folder / METADATA).is_file():
-        raise FileNotFoundError(
-            f"{folder} is no entry: it has no {METADATA}. Name the folder of one, such as "
-            "zoo/cmmsf_mosi in a checkout"
-        )
-    metadata = read_metadata(folder / METADATA)
-    _check_model(folder, metadata["files"])
+    metadata = sound_metadata(folder)
     copied = further_files(files)
     kept = {key: value for key, value in metadata.items() if key != "files"}
     with workplace(folder) as work:
@@ -63,6 +57,18 @@ def refresh_card(
         describe(work, folder, new, replaced={METADATA, CARD, *unknown})
         put_in_place(work, folder)
     return folder
+
+
+def sound_metadata(folder: Path) -> dict[str, Any]:
+    """The metadata of an entry whose model is the one that it vouches for."""
+    if not (folder / METADATA).is_file():
+        raise FileNotFoundError(
+            f"{folder} is no entry: it has no {METADATA}. Name the folder of one, such as "
+            "zoo/cmmsf_mosi in a checkout"
+        )
+    metadata = read_metadata(folder / METADATA)
+    _check_model(folder, metadata["files"])
+    return metadata
 
 
 def _check_model(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
