@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from tiny_predictor import CharacterEncoder, sums_model
 from typer.testing import CliRunner
 
 import keras_mer.predictor
-from keras_mer import explain, zoo
+from keras_mer import explain, training, zoo
 from keras_mer._version import __version__
 from keras_mer.cli import app
 from keras_mer.features import read_sound
@@ -254,6 +255,27 @@ def test_list_and_card_show_what_the_zoo_says(run, monkeypatch):
     nothing = run("list", "*sims*")
     assert nothing.exit_code == 1
     assert nothing.stderr == 'keras-mer: no entry matches "*sims*"; `keras-mer list` shows all\n'
+
+
+def test_a_card_is_refreshed(run, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(zoo, "refresh_card", lambda folder: asked.append(("text", folder)))
+    monkeypatch.setattr(
+        training, "score_card", lambda folder, **given: asked.append((folder, given))
+    )
+    monkeypatch.setattr(zoo, "card", lambda name: f"# {name}\n")
+    assert run("card", "zoo/a", "--refresh").stdout.strip() == "# zoo/a"
+    run("card", "zoo/a", "--refresh", "--data", "DIR")
+    run("card", "zoo/a", "--refresh", "--runs", "RUNS")
+    scored = {"data": Path("DIR"), "runs": None, "progress": True}
+    assert asked == [
+        ("text", "zoo/a"),
+        ("zoo/a", scored),
+        ("zoo/a", {**scored, "data": None, "runs": Path("RUNS")}),
+    ]
+    refused = run("card", "zoo/a", "--data", "DIR")
+    assert refused.exit_code == 1
+    assert "--data and --runs go with --refresh" in refused.stderr
 
 
 @pytest.mark.once

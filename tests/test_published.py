@@ -1,13 +1,40 @@
 """What the cards of the published entries promise."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from keras_mer import Predictor, zoo
 from keras_mer.data import read_emodb, read_ravdess
-from keras_mer.training import evaluate
+from keras_mer.training import evaluate, score_card
+from keras_mer.zoo.entry import CONFIG
+from keras_mer.zoo.resolve import entry_file, resolve
 
 pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize("name", ["foalnet_ravdess", "mcihn_mosi"])
+def test_an_entry_saved_before_an_argument_came_has_its_default(name):
+    entry = resolve(name)
+    assert "modality_dropout" not in json.loads(entry_file(entry, CONFIG).read_text())["config"]
+    model = zoo.load(entry.folder)
+    assert model.get_config()["modality_dropout"] == 0.0
+    assert model.count_params() == entry.metadata["parameters"]
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_card_is_what_its_files_say(name, tmp_path):
+    """Nobody has changed notes, figures or a picture and forgotten the card."""
+    folder = Path(shutil.copytree(resolve(name).folder, tmp_path / name))
+    zoo.verify(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    zoo.refresh_card(folder)
+    assert {path: path.read_bytes() for path in before} == before
+    for file in zoo.metadata(folder)["files"]:
+        assert not file.endswith(".png") or f"]({file})" in str(zoo.card(folder))
 
 
 def test_raw_recordings_of_unheard_speakers_score_as_the_card_says(real_data):
@@ -28,3 +55,18 @@ def test_unseen_actors_score_as_the_card_says(real_data):
     figures = evaluate(zoo.load("foalnet_ravdess"), fold, "test", metadata["protocol"])
     for name, given in metadata["metrics"].items():
         assert figures[name] == pytest.approx(given["values"][run], abs=1e-6), name
+
+
+def test_classes_and_calibration_are_those_of_the_published_weights(real_data, tmp_path):
+    before = zoo.metadata("foalnet_ravdess")["test_part"]
+    folder = Path(shutil.copytree(resolve("foalnet_ravdess").folder, tmp_path / "a"))
+    score_card(folder, data=real_data / "ravdess/raw/au_mfcc.pkl")
+    after = zoo.metadata(folder)["test_part"]
+    assert after["confusion"] == before["confusion"]
+    assert after["calibration"]["error"]["mean"] == pytest.approx(
+        before["calibration"]["error"]["mean"], abs=1e-4
+    )
+    accuracy = np.trace(after["confusion"]) / after["clips"]
+    metadata = zoo.metadata(folder)
+    run = metadata["seeds"].index(metadata["published_seed"])
+    assert accuracy == pytest.approx(metadata["metrics"]["wa"]["values"][run], abs=1e-6)

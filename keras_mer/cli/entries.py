@@ -1,6 +1,7 @@
 """`keras-mer list` and `keras-mer card`: what the zoo holds."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,11 +30,29 @@ def show_list(
 @command
 def show_card(
     name: Entry,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh", help="Write the card anew first; NAME is the folder of the entry."
+        ),
+    ] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="With --refresh: score the published weights on this data for it."),
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="With --refresh: take the predictions of all seeds from these runs."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Show the card of an entry: what it was trained on, how well it does, its limits."""
     with quiet_start():
         from keras_mer import zoo
+    if (data or runs) and not refresh:
+        raise ValueError("--data and --runs go with --refresh, which writes the card anew")
+    if refresh:
+        _refresh(name, data, runs)
     card = str(zoo.card(name))
     if sys.stdout.isatty():
         from rich.console import Console
@@ -42,3 +61,13 @@ def show_card(
         Console().print(Markdown(card))
     else:
         typer.echo(card)
+
+
+def _refresh(folder: str, data: Path | None, runs: Path | None) -> None:
+    with quiet_start():
+        from keras_mer import zoo
+        from keras_mer.training import score_card
+    if data or runs:
+        score_card(folder, data=data, runs=runs, progress=True)
+    else:
+        zoo.refresh_card(folder)

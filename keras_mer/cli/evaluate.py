@@ -29,17 +29,11 @@ def evaluate(
     """Score an entry on data, with every subset of its modalities."""
     with quiet_start():
         from keras_mer import zoo
-        from keras_mer.training import Recipe, evaluate_subsets
-        from keras_mer.training.prepare import fold_of, read_data
-        from keras_mer.zoo.resolve import entry_file, resolve
+        from keras_mer.training import entry_data, evaluate_subsets
+        from keras_mer.zoo.resolve import resolve
 
     entry = resolve(name)
-    recipe = Recipe.read(entry_file(entry, "recipe.toml"))
-    preprocessor = zoo.preprocessor(name)
-    if preprocessor is None:
-        raise ValueError(f"{name} has no preprocessor.json, without which features are not its own")
-    read = read_data(recipe, data, progress=True, adapters=zoo.text_adapters(name))
-    dataset = preprocessor.apply(fold_of(recipe, read, entry.metadata.get("published_seed", 1)))
+    dataset = entry_data(name, data, progress=True)
     protocol = entry.metadata["protocol"]
     trained = entry.metadata["trained_modalities"]
     with quiet_start():  # Keras looks for TensorFlow on every backend when it reads a model

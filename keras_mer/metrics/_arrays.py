@@ -16,7 +16,7 @@ def scores(values: Any, name: str) -> np.ndarray:
     Raises:
         ValueError: if the shape differs, or a value is missing or not finite.
     """
-    array = _finite(values, name)
+    array = as_numbers(values, name)
     if array.ndim != 1 and not (array.ndim == 2 and array.shape[1] == 1):
         raise ValueError(
             f"{name} has the shape {array.shape}; expected one score per utterance, (n,) or (n, 1)"
@@ -45,7 +45,7 @@ def class_pair(
     Raises:
         ValueError: if a shape differs, or an id is not one of the classes.
     """
-    arrays = {"y_true": _finite(y_true, "y_true"), "y_pred": _finite(y_pred, "y_pred")}
+    arrays = {"y_true": as_numbers(y_true, "y_true"), "y_pred": as_numbers(y_pred, "y_pred")}
     _check_lengths(*arrays.values())
     if num_classes is None:
         columns = [array.shape[1] for array in arrays.values() if _has_columns(array)]
@@ -96,7 +96,7 @@ def _check_lengths(y_true: np.ndarray, y_pred: np.ndarray) -> None:
         )
 
 
-def _finite(values: Any, name: str) -> np.ndarray:
+def as_numbers(values: Any, name: str) -> np.ndarray:
     """`values` as a float array without gaps; float32 and float64 stay as they are."""
     if isinstance(values, keras.Variable):
         values = values.value

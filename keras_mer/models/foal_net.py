@@ -13,6 +13,7 @@ from keras_mer.layers import (
     EmotionMatching,
     HardNegatives,
     MaskedAveragePooling1D,
+    ModalityDropout,
     ProjectionHead,
 )
 from keras_mer.layers._masking import presence
@@ -20,6 +21,7 @@ from keras_mer.layers._weighted import built, seed_of
 from keras_mer.losses import LabelAlignmentLoss
 from keras_mer.models._labels import label_numbers
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
+from keras_mer.models._per_modality import as_config
 from keras_mer.models._side_outputs import SideOutputs
 
 
@@ -46,6 +48,9 @@ class FoalNet(MultimodalModel):
         projection_units: width of the space in which the modalities are aligned.
         dropout: rate of dropout in the attention and before the output layer.
         projection_dropout: rate of dropout in the projections.
+        modality_dropout: probability of hiding a whole modality while training; one
+            number, or one per modality. A clip that lost one this way has no part in the
+            two objectives of that step.
         temperature: the learned divisor of the similarities at its start. The paper's is
             0.07; the released code starts it at log(1 / 0.07) = 2.659.
         alignment_weight: weight of L_align; 0 leaves the objective out.
@@ -99,6 +104,7 @@ class FoalNet(MultimodalModel):
         projection_units: int = 512,
         dropout: float = 0.1,
         projection_dropout: float = 0.5,
+        modality_dropout: float | Mapping[str, float] = 0.0,
         temperature: float = 0.07,
         alignment_weight: float = 1.0,
         matching_weight: float = 0.1,
@@ -115,6 +121,7 @@ class FoalNet(MultimodalModel):
         inputs, masks = sequence_inputs(features, "FoalNet")
 
         # layers
+        hide = ModalityDropout(modality_dropout, seed=seed, name="modality_dropout")
         stacks = {
             m: CrossModalAttentionStack(
                 num_layers,
@@ -135,13 +142,14 @@ class FoalNet(MultimodalModel):
         )
 
         # graph
-        vectors = _fused(stacks, pool, inputs, inputs, masks, masks)
+        visible = hide(masks)
+        vectors = _fused(stacks, pool, inputs, inputs, visible, visible)
         prediction = output_layer(drop(ops.concatenate(list(vectors.values()), axis=-1)))
         named = named_inputs(inputs, masks)
         super().__init__(inputs=named, outputs=prediction, name=name)
         self.stacks, self.pool = stacks, pool
         self.output_layer = output_layer
-        pieces = {"sequences": inputs, "masks": masks, "vectors": vectors}
+        pieces = {"sequences": inputs, "masks": visible, "vectors": vectors}
         self._sides = SideOutputs(named, prediction, pieces)
 
         # objectives
@@ -183,6 +191,7 @@ class FoalNet(MultimodalModel):
             "projection_units": projection_units,
             "dropout": dropout,
             "projection_dropout": projection_dropout,
+            "modality_dropout": as_config(modality_dropout),
             "temperature": temperature,
             "alignment_weight": alignment_weight,
             "matching_weight": matching_weight,

@@ -7,10 +7,16 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from keras_mer.layers import AdversarialAutoencoder, CrossModalAttention, CrossModalGate
+from keras_mer.layers import (
+    AdversarialAutoencoder,
+    CrossModalAttention,
+    CrossModalGate,
+    ModalityDropout,
+)
 from keras_mer.layers._masking import presence, zero_masked
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
+from keras_mer.models._per_modality import as_config
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -41,6 +47,9 @@ class MCIHN(MultimodalModel):
         num_heads: heads of the attention; they divide `latent_dim`.
         fusion_units: width of the hidden layer before the output.
         dropout: rate of dropout in the attention and before the output layer.
+        modality_dropout: probability of hiding a whole modality while training; one
+            number, or one per modality. A modality hidden from a clip has no part in the
+            layers' losses for that clip.
         discriminator_units: widths of the discriminators' hidden layers.
         reconstruction_weight: weight of the mean squared error of each autoencoder.
         discriminator_weight: weight of each discriminator's loss; 0 leaves the adversary
@@ -94,6 +103,7 @@ class MCIHN(MultimodalModel):
         num_heads: int = 4,
         fusion_units: int = 128,
         dropout: float = 0.1,
+        modality_dropout: float | Mapping[str, float] = 0.0,
         discriminator_units: Sequence[int] = (128, 64),
         reconstruction_weight: float = 0.1,
         discriminator_weight: float = 1.0,
@@ -111,6 +121,7 @@ class MCIHN(MultimodalModel):
         inputs, masks = sequence_inputs(features, "MCIHN")
 
         # layers
+        hide = ModalityDropout(modality_dropout, seed=seed, name="modality_dropout")
         autoencoders = {
             m: AdversarialAutoencoder(
                 latent_dim,
@@ -144,8 +155,9 @@ class MCIHN(MultimodalModel):
         )
 
         # graph
-        codes = {m: autoencoders[m](x, mask=masks[m]) for m, x in inputs.items()}
-        there = {m: presence(mask) for m, mask in masks.items()}
+        visible = hide(masks)
+        codes = {m: autoencoders[m](x, mask=visible[m]) for m, x in inputs.items()}
+        there = {m: presence(visible[m]) for m in inputs}
         tokens, real = [], []
         for pair, join in gates.items():
             present = {m: there[m] for m in pair}
@@ -171,6 +183,7 @@ class MCIHN(MultimodalModel):
             "num_heads": num_heads,
             "fusion_units": fusion_units,
             "dropout": dropout,
+            "modality_dropout": as_config(modality_dropout),
             "discriminator_units": list(discriminator_units),
             "reconstruction_weight": reconstruction_weight,
             "discriminator_weight": discriminator_weight,

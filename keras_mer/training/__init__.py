@@ -1,21 +1,28 @@
 """Recipes, training and evaluation."""
 
+from keras_mer.training.entry_data import entry_data
 from keras_mer.training.evaluate import evaluate, evaluate_subsets
+from keras_mer.training.predicted import Predicted
+from keras_mer.training.publish import publish
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.reproduce import Comparison, Reproduction, reproduce
+from keras_mer.training.score_card import score_card
 from keras_mer.training.train import Run, train
-from keras_mer.training.train_seeds import Result, publish, train_seeds
+from keras_mer.training.train_seeds import Result, train_seeds
 
 __all__ = [
     "Comparison",
+    "Predicted",
     "Recipe",
     "Reproduction",
     "Result",
     "Run",
+    "entry_data",
     "evaluate",
     "evaluate_subsets",
     "publish",
     "reproduce",
+    "score_card",
     "train",
     "train_seeds",
 ]

@@ -1,4 +1,4 @@
-"""A recipe trained from several seeds, its test figures, and the entry they make."""
+"""A recipe trained from several seeds, and its test figures."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from keras_mer import metrics, zoo
+from keras_mer import metrics
 from keras_mer._files import written_aside
 from keras_mer.data import Dataset
 from keras_mer.layers._modalities import modality_order
+from keras_mer.metrics._shown import shown_summary
 from keras_mer.training.evaluate import evaluate_subsets
+from keras_mer.training.predicted import PREDICTIONS, Predicted
 from keras_mer.training.prepare import read_data
 from keras_mer.training.recipe import Recipe
-from keras_mer.training.train import LOG, RESULT, TUNING, Run, train_and_prepare
+from keras_mer.training.train import Run, train_and_prepare
 
 Figures = dict[str, float]
 Subset = tuple[str, ...]
@@ -33,12 +35,14 @@ class Result:
         dataset: what they were trained on, as read.
         test: per seed, the figures of every subset of the modalities; `None` for a subset
             with a modality that was not trained.
+        predicted: per seed, the predictions from all trained modalities.
     """
 
     recipe: Recipe
     runs: list[Run]
     dataset: Dataset
     test: list[dict[Subset, Figures | None]]
+    predicted: list[Predicted]
 
     @property
     def trained(self) -> Subset:
@@ -72,8 +76,9 @@ def train_seeds(
         recipe: a recipe, or the path of a recipe.toml.
         data: see `train`.
         seeds: one run each.
-        folder: holds a folder per seed and results.json; `runs/<name>` by default. Runs that
-            are there already are not repeated, interrupted ones go on.
+        folder: holds a folder per seed, with the predictions of its test part, and
+            results.json; `runs/<name>` by default. Runs that are there already are not
+            repeated, interrupted ones go on.
         on_epoch: called after every epoch with the seed, the epoch and its figures.
 
     Returns:
@@ -82,7 +87,7 @@ def train_seeds(
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     folder = Path(folder or f"runs/{recipe.name}").expanduser()
     dataset = read_data(recipe, data)
-    runs, tests = [], []
+    runs, tests, predicted = [], [], []
     protocol = recipe.evaluation["protocol"]
     for seed in seeds:
         report = None
@@ -95,7 +100,9 @@ def train_seeds(
         trained = tuple(run.preprocessor.specification)
         tests.append(evaluate_subsets(run.model, prepared, "test", protocol, trained))
         runs.append(run)
-    result = Result(recipe, runs, dataset, tests)
+        predicted.append(Predicted.of(run.model, prepared))
+        predicted[-1].save(run.folder / PREDICTIONS)
+    result = Result(recipe, runs, dataset, tests, predicted)
     _write(result, folder / "results.json")
     return result
 
@@ -114,93 +121,6 @@ def _write(result: Result, path: Path) -> None:
         aside.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def publish(result: Result, folder: str | Path, **about: Any) -> Path:
-    """Writes the run that did best on the validation part as an entry of the zoo.
-
-    The figures on its card are of all seeds. A `notes.md` beside the recipe is put on the
-    card, the logs of all seeds are copied, those of tuned text encoders among them.
-
-    Args:
-        result: of `train_seeds`.
-        folder: the entry's folder; its recipe.toml and notes.md stay.
-        **about: further arguments of `keras_mer.zoo.save_entry`.
-    """
-    folder, best, description = Path(folder), result.best, result.dataset.description
-    figures = [f.name for f in metrics.PROTOCOLS[result.recipe.evaluation["protocol"]].figures]
-    notes = folder / "notes.md"
-    text = notes.read_text(encoding="utf-8") if notes.exists() else ""
-    files = {
-        f"log/seed_{run.seed}{Path(name).suffix}": run.folder / name
-        for run in result.runs
-        for name in (LOG, RESULT)
-    }
-    if best.text_adapters is not None:
-        files |= {
-            f"log/seed_{run.seed}_{TUNING}.jsonl": run.folder / TUNING / LOG for run in result.runs
-        }
-    options = {
-        "name": result.recipe.name,
-        "data": description["name"],
-        "split": description["split_name"],
-        "protocol": result.recipe.evaluation["protocol"],
-        "seeds": [run.seed for run in result.runs],
-        "features": {
-            **{m: {"dimension": width} for m, width in best.model.config["features"].items()},
-            **best.preprocessor.specification,
-        },
-        "metrics": {name: result.values(name) for name in figures},
-        "trained_modalities": result.trained,
-        "task": description["task"],
-        "label_names": description["label_names"],
-        "label_range": description["label_range"],
-        "preprocessor": best.preprocessor,
-        "text_adapters": best.text_adapters,
-        "notes": f"{text}\n\n{subsets_table(result)}".strip(),
-        "files": files,
-        "extra": {"published_seed": best.seed, "test_by_modalities": _by_subset(result)},
-        "overwrite": True,
-    }
-    return zoo.save_entry(best.model, folder, **{**options, **about})
-
-
-def _by_subset(result: Result) -> dict[str, dict[str, dict[str, float]] | None]:
-    table: dict[str, Any] = {}
-    for subset, figures in result.test[0].items():
-        table["+".join(subset)] = figures and {
-            name: dict(
-                zip(("mean", "deviation"), summary(result.values(name, subset)), strict=True)
-            )
-            for name in figures
-        }
-    return table
-
-
-def subsets_table(result: Result) -> str:
-    """Markdown: the figures of every subset of the modalities, as mean and deviation."""
-    names = [f.name for f in metrics.PROTOCOLS[result.recipe.evaluation["protocol"]].figures]
-    lines = [
-        "## Modalities at test time",
-        "",
-        f"The same weights with modalities left out; mean ± deviation over {_over(result)}.",
-        "",
-        f"| modalities | {' | '.join(names)} |",
-        f"|---|{'---|' * len(names)}",
-    ]
-    for subset, figures in result.test[0].items():
-        cells = ["not trained"] + ["–"] * (len(names) - 1)
-        if figures:
-            cells = [shown(result.values(name, subset), name) for name in names]
-        lines.append(f"| {' + '.join(subset)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _over(result: Result) -> str:
-    folds = result.recipe.data["folds"]
-    if folds is None:
-        return "the seeds"
-    return f"the seeds, each trained and tested on another fold by {folds.get('by', 'groups')}"
-
-
 def summary(values: Sequence[float]) -> tuple[float, float]:
     """Mean and sample deviation over seeds; the deviation of one value is 0."""
     array = np.asarray(values, "float64")
@@ -210,11 +130,3 @@ def summary(values: Sequence[float]) -> tuple[float, float]:
 def shown(values: Sequence[float], figure: str) -> str:
     """Mean and deviation as text: shares in percent, errors and correlations as they are."""
     return shown_summary(summary(values), figure)
-
-
-def shown_summary(values: tuple[float, float], figure: str) -> str:
-    """As `shown`, of mean and deviation."""
-    mean, deviation = values
-    if figure in ("mae", "corr"):
-        return f"{mean:.3f} ± {deviation:.3f}"
-    return f"{100 * mean:.1f} ± {100 * deviation:.1f}"

@@ -2,14 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from keras_mer.metrics import PROTOCOLS
+from keras_mer.zoo._card_tables import (
+    calibration_section,
+    classes_section,
+    modalities_section,
+    table,
+)
 from keras_mer.zoo.entry import CARD, RECIPE, WEIGHTS
 from keras_mer.zoo.resolve import Name, entry_file, resolve
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # a terminal would obey some of these
+_SPDX = re.compile(r"[A-Za-z0-9.+-]+")  # a licence's identifier, not a sentence about it
 
 
 class Card:
@@ -68,6 +76,9 @@ def card_text(metadata: Mapping[str, Any]) -> str:
         _summary(metadata),
         metadata.get("notes", "").strip(),
         _results(metadata),
+        modalities_section(metadata),
+        classes_section(metadata),
+        calibration_section(metadata),
         _features(metadata),
         _use(metadata),
         _origin(metadata),
@@ -83,9 +94,24 @@ def _summary(metadata: Mapping[str, Any]) -> str:
     ]
     if trained != metadata["modalities"]:
         lines.append(f"Trained on {', '.join(trained)} alone.")
-    if WEIGHTS not in metadata["files"]:
+    if WEIGHTS in metadata["files"]:
+        lines.append(_sizes(metadata["files"]))
+    else:
         lines.append("**This entry has no weights yet**, only the recipe that trains it.")
     return " ".join(lines)
+
+
+def _sizes(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """The card and metadata.json left out: their size is not known before they are written."""
+    every = sum(record["bytes"] for file, record in files.items() if file != CARD)
+    return f"Weights of {_size(files[WEIGHTS]['bytes'])}; {_size(every)} with all its files."
+
+
+def _size(count: int) -> str:
+    """Bytes as text, in the thousands of the decimal units."""
+    if count < 1000:
+        return f"{count} bytes"
+    return f"{count / 1e3:.0f} kB" if count < 1e6 else f"{count / 1e6:.1f} MB"
 
 
 def _results(metadata: Mapping[str, Any]) -> str:
@@ -106,18 +132,45 @@ def _results(metadata: Mapping[str, Any]) -> str:
         )
         if value
     ]
-    return "\n\n".join(["## Results", *(["; ".join(about) + "."] if about else []), _table(rows)])
+    why = (metadata.get("paper") or {}).get("why")
+    parts = [
+        "## Results",
+        "; ".join(about) + "." if about else "",
+        table(rows),
+        _meanings(metadata),
+        f"**Ours and the paper's.** {why.strip()}" if why else "",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _meanings(metadata: Mapping[str, Any]) -> str:
+    """What the figures of the protocol are."""
+    protocol = PROTOCOLS.get(metadata.get("protocol") or "")
+    given = metadata.get("metrics") or {}
+    figures = [f for f in protocol.figures if f.name in given] if protocol else []
+    return "\n".join(f"- `{figure.name}`: {figure.meaning}" for figure in figures)
 
 
 def _features(metadata: Mapping[str, Any]) -> str:
     features = metadata.get("features") or {}
-    keys = list(dict.fromkeys(key for given in features.values() for key in given))
-    if not keys:
+    if not features:
         return ""
-    rows = [["modality", *keys]]
+    rows = [["modality", "dimension", "extractor", "settings"]]
     for name, given in features.items():
-        rows.append([name, *(str(given.get(key, "")) for key in keys)])
-    return f"## Features\n\n{_table(rows)}"
+        named = [str(given.get(key, "")) for key in ("dimension", "extractor")]
+        others = {k: v for k, v in given.items() if k not in ("dimension", "extractor", "modality")}
+        rows.append([name, *named, "; ".join(f"{k} {_setting(v)}" for k, v in others.items())])
+    return f"## Features\n\n{table(rows)}"
+
+
+def _setting(value: Any) -> str:
+    """A setting of an extractor as text; of a hash, its beginning."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_setting(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_setting, value))
+    text = str(value)
+    return f"{text[:8]}…" if re.fullmatch(r"[0-9a-f]{64}", text) else text
 
 
 def _use(metadata: Mapping[str, Any]) -> str:
@@ -155,15 +208,11 @@ def _figure(value: Any) -> str:
     return f"{shown} ± {value['deviation']:.2g}" if value.get("deviation") is not None else shown
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
-
-
 def _front_matter(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    licence = metadata.get("licence") or ""
     matter: dict[str, Any] = {
         "library_name": "keras",
-        "license": metadata["licence"].lower() if metadata.get("licence") else "other",
+        "license": licence.lower() if _SPDX.fullmatch(licence) else "other",
         "tags": ["keras-mer", "multimodal", "emotion-recognition", metadata["system"].lower()],
     }
     data, metrics = metadata.get("data"), metadata.get("metrics")

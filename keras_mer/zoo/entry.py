@@ -19,6 +19,9 @@ PREPROCESSOR = "preprocessor.json"
 TEXT_ADAPTERS = "text_adapters.safetensors"
 RECIPE = "recipe.toml"
 CARD = "README.md"
+NOTES = "notes.md"  # Markdown for the card
+ABOUT = "about.toml"  # licence and paper
+CONFUSION, CALIBRATION = "confusion.png", "calibration.png"
 ORIGIN = ".origin"  # in a downloaded entry: the mirror it came from
 
 # Plain data alone. Pickles, .keras archives and code can run when they are opened.

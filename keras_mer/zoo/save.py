@@ -88,14 +88,15 @@ def save_entry(
         seeds: of the runs that the metrics come from.
         metrics: for each the value, or one value per seed, of which mean and (sample)
             deviation are kept, or `{"mean": ..., "deviation": ...}`.
-        paper: what the paper reports, such as `{"title": ..., "url": ..., "metrics": {...}}`.
+        paper: what the paper reports, such as `{"title": ..., "url": ..., "metrics": {...}}`,
+            and in `why` a sentence on why its figures differ.
         features: per modality `extractor`, `dimension`, `normalisation`; by default what the
             preprocessor specifies, else the dimensions that the model reads.
         trained_modalities: those that were present in training; all by default.
         task: `"regression"` or `"classification"`.
         label_names: of the classes, in the order of the head's units.
         label_range: the least and greatest label of a regression, such as `(-3, 3)`.
-        licence: of the weights, as an SPDX identifier such as `"Apache-2.0"`.
+        licence: of the weights, as an SPDX identifier such as `"Apache-2.0"`, or a sentence.
         notes: Markdown for the card: what the model is for, and its limits.
         preprocessor: the scaling that the model was trained with.
         text_adapters: what tuning has changed in the text encoder that the model was trained
@@ -161,13 +162,11 @@ def save_entry(
     fields = {key: value for key, value in fields.items() if value is not None}
     _check_modalities(fields)
     fields |= _additional(extra, fields)
-    copied = {check_file_name(file): Path(path) for file, path in (files or {}).items()}
+    copied = further_files(files)
     if recipe is not None:
         tomllib.loads(Path(recipe).read_text(encoding="utf-8"))
         copied[RECIPE] = Path(recipe)
-    if taken := sorted(set(copied) & set(OWN_FILES)):
-        raise ValueError(f"save_entry writes {', '.join(taken)} itself; leave it out of files")
-    with _workplace(folder) as work:
+    with workplace(folder) as work:
         _write_json(work / CONFIG, config)
         if weights:
             copy.save_weights(work / WEIGHTS)
@@ -175,11 +174,12 @@ def save_entry(
             _write_json(work / PREPROCESSOR, preprocessor.to_json())
         if text_adapters is not None:
             text_adapters.save(work / TEXT_ADAPTERS)
-        for file, path in copied.items():
-            (work / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, work / file)
-        _describe(work, folder, fields)
-        _put_in_place(work, folder)
+        copy_into(work, copied)
+        describe(work, folder, fields)
+        of_the_replaced = {WEIGHTS, PREPROCESSOR, TEXT_ADAPTERS, ORIGIN} - set(_files(work))
+        put_in_place(work, folder)
+        for file in of_the_replaced:
+            (folder / file).unlink(missing_ok=True)
     return folder
 
 
@@ -276,16 +276,40 @@ def _versions() -> dict[str, str]:
 
 
 @contextmanager
-def _workplace(folder: Path) -> Iterator[Path]:
+def workplace(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder`, so that its files can be renamed into it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as work:
         yield Path(work)
 
 
-def _describe(work: Path, folder: Path, fields: Mapping[str, Any]) -> None:
-    """Writes card and metadata for the new files in `work` and those that stay in `folder`."""
-    stay = {file: path for file, path in _files(folder).items() if file not in OWN_FILES}
+def further_files(files: Mapping[str, str | Path] | None) -> dict[str, Path]:
+    """The files to copy by their place in the entry, once each has one."""
+    copied = {check_file_name(file): Path(path) for file, path in (files or {}).items()}
+    if taken := sorted(set(copied) & set(OWN_FILES)):
+        raise ValueError(f"save_entry writes {', '.join(taken)} itself; leave it out of files")
+    return copied
+
+
+def copy_into(work: Path, files: Mapping[str, Path]) -> None:
+    """Copies files to their places in the entry."""
+    for file, path in files.items():
+        (work / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, work / file)
+
+
+def describe(
+    work: Path, folder: Path, fields: Mapping[str, Any], replaced: Iterable[str] = OWN_FILES
+) -> None:
+    """Writes card and metadata for the new files in `work` and those that stay in `folder`.
+
+    Args:
+        work: holds the new files.
+        folder: the entry's.
+        fields: of metadata.json, but for `files`.
+        replaced: the files of `folder` that do not stay.
+    """
+    stay = {file: path for file, path in _files(folder).items() if file not in replaced}
     records = {
         file: record_of(path)
         for file, path in sorted({**stay, **_files(work)}.items())
@@ -297,16 +321,13 @@ def _describe(work: Path, folder: Path, fields: Mapping[str, Any]) -> None:
     read_metadata(work / METADATA)
 
 
-def _put_in_place(work: Path, folder: Path) -> None:
+def put_in_place(work: Path, folder: Path) -> None:
+    """Renames the files of `work` into `folder`, metadata.json last."""
     folder.mkdir(exist_ok=True)
     new = _files(work)
     for file in sorted(new, key=lambda file: file == METADATA):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         os.replace(new[file], folder / file)
-    for file in {WEIGHTS, PREPROCESSOR, TEXT_ADAPTERS, ORIGIN} - set(
-        new
-    ):  # of the entry that was replaced
-        (folder / file).unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> dict[str, Path]:

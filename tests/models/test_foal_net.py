@@ -198,6 +198,22 @@ def test_a_clip_without_a_modality_has_no_part_in_the_objectives():
     assert objectives(model, arrays, labels) == 0
 
 
+def test_modality_dropout_hides_a_modality_while_training_and_never_else():
+    model, arrays, labels = small(**STEADY), inputs(4), np.array([0, 1, 0, 1])
+    hiding = small(modality_dropout={"audio": 0.0, "video": 1.0}, **STEADY)
+    for each in (model, hiding):
+        set_weights(each)
+        each.compile("sgd", CROSS_ENTROPY)
+    np.testing.assert_allclose(predict(hiding, arrays), predict(model, arrays), atol=1e-6)
+    lacking = {**arrays, "video_mask": np.zeros_like(arrays["video_mask"])}
+    tensors = {k: ops.convert_to_tensor(x) for k, x in arrays.items()}
+    np.testing.assert_allclose(
+        to_numpy(hiding(tensors, training=True)), predict(model, lacking), atol=1e-6
+    )
+    assert objectives(hiding, arrays, labels) == 0
+    assert objectives(model, arrays, labels) > 0
+
+
 def test_a_batch_of_one_clip_of_one_step_trains():
     arrays = {name: x[:1, :1] for name, x in inputs(1).items()}
     model = small()
@@ -236,6 +252,7 @@ def test_evaluation_reports_the_loss_of_the_task_alone():
         {"temperature": float(np.log(1 / 0.07)), "missing_source": "even"},
         {"same_label_negatives": True, "num_layers": 1, "dtype": "mixed_float16"},
         {"alignment_weight": 0.0, "matching_weight": 0.0, "activation": "softmax"},
+        {"modality_dropout": {"audio": 0.5, "video": 0.2}},
     ],
 )
 def test_every_form_trains_and_is_saved(arguments, tmp_path):
@@ -265,7 +282,7 @@ def test_mixed_precision_predicts_in_float32(policy):
 
 
 def test_config_new_head_and_other_modalities():
-    model = small({"text": 4, "audio": 4})
+    model = small({"text": 4, "audio": 4}, modality_dropout={"text": 0.1, "audio": 0.2})
     config = json.loads(json.dumps(model.get_config()))
     assert FoalNet.from_config(config).get_config() == model.get_config()
     arrays = {"text": np.ones((2, 3, 4), "float32"), "audio": np.ones((2, 5, 4), "float32")}

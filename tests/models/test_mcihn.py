@@ -117,6 +117,23 @@ def test_every_objective_moves_the_weights_it_should_and_no_others(weights, loss
     assert moved(model, inputs()) == expected
 
 
+def test_modality_dropout_hides_a_modality_while_training_and_never_else():
+    """A modality that is always hidden moves nothing of its own."""
+    arrays = inputs()
+    model, hiding = small(), small(modality_dropout={"text": 0.0, "audio": 0.3, "video": 1.0})
+    for each in (model, hiding):
+        set_weights(each)
+    np.testing.assert_allclose(predict(hiding, arrays), predict(model, arrays), atol=1e-6)
+    hiding.compile(keras.optimizers.SGD(0.1), "mse")
+    before = {w.path: to_numpy(w) for w in hiding.trainable_weights}
+    hiding.fit(arrays, np.ones((6, 1)), verbose=0)
+    still = {w.path for w in hiding.trainable_weights if (before[w.path] == to_numpy(w)).all()}
+    own = {path for path in before if path.startswith("autoencoder_video")}
+    assert own
+    assert own <= still
+    assert not any(path.startswith("autoencoder_text") for path in still)
+
+
 # The first three losses, all objectives included, from the weights of `set_weights`.
 LOSSES = {
     "reversal": [6.268000, 5.843828, 5.438722],
@@ -159,6 +176,7 @@ def test_evaluation_reports_the_loss_of_the_task_alone():
     "arguments",
     [
         {"gate": False},
+        {"modality_dropout": {"text": 0.0, "audio": 0.5, "video": 0.2}},
         {"dtype": "mixed_float16"},
         {"dtype": "mixed_bfloat16"},
         {**OFF, "outputs": 3, "activation": "softmax"},
@@ -195,7 +213,8 @@ def test_what_a_missing_modality_holds_does_not_matter(missing):
 
 def test_config_new_head_and_order_of_the_modalities():
     keras.utils.set_random_seed(0)
-    model, arrays = small(), inputs()
+    rates = {"text": 0.0, "audio": 0.5, "video": 0.1}
+    model, arrays = small(modality_dropout=rates), inputs()
     config = json.loads(json.dumps(model.get_config()))
     assert MCIHN.from_config(config).get_config() == model.get_config()
     keras.utils.set_random_seed(0)

@@ -112,22 +112,6 @@ def test_every_subset_is_scored_and_what_was_not_trained_is_said(tmp_path):
     assert table["text",] != table["audio",]
 
 
-def test_seeds_make_an_entry_that_loads(tmp_path):
-    data = dataset()
-    result = train_seeds(recipe(epochs=1), data, (1, 2), tmp_path / "runs")
-    folder = publish(result, tmp_path / "generated")
-    model = zoo.load(folder)
-    figures = evaluate(model, zoo.preprocessor(folder).apply(data), "test", "mosi")
-    published = result.runs.index(result.best)
-    assert figures["mae"] == pytest.approx(result.values("mae")[published], abs=1e-6)
-    metadata = zoo.metadata(folder)
-    assert metadata["trained_modalities"] == ["text", "audio"]
-    assert metadata["modalities"] == ["text", "audio", "video"]
-    assert metadata["metrics"]["mae"]["mean"] == pytest.approx(np.mean(result.values("mae")))
-    assert (folder / "log" / "seed_1.jsonl").exists()
-    assert "not trained" in str(zoo.card(folder))
-
-
 def test_an_entry_is_reproduced_from_its_own_recipe(tmp_path):
     data = dataset()
     content = {**RECIPE, "training": {**RECIPE["training"], "epochs": 1}}

@@ -45,6 +45,54 @@ def test_the_card_says_what_counts(folder):
     assert not text.startswith("---")
 
 
+def test_the_test_part_is_told_in_tables(tiny, tmp_path):
+    """Whatever a picture shows stands in words too."""
+    picture = tmp_path / "confusion.png"
+    picture.write_bytes(b"a picture")
+    share = {"mean": 0.5, "deviation": 0.1}
+    figures = {"precision": share, "recall": share, "f1": share}
+    part = {
+        "seeds": [1, 2],
+        "clips": 7,
+        "classes": [
+            {"class": "no", **figures, "support": 4},
+            {"class": "yes", **figures, "support": 3},
+        ],
+        "confusion": [[6, 2], [1, 5]],
+        "calibration": {
+            "error": {"mean": 0.25, "deviation": 0.01},
+            "bin_count": 15,
+            "bins": [{"confidence": 0.9, "accuracy": 0.6, "share": 1.0}],
+        },
+    }
+    extra = {
+        "folds": {"by": "speaker"},
+        "test_by_modalities": {"text": None, "audio": {"ua": share, "mae": share}},
+        "test_part": part,
+    }
+    options = {"features": {"text": {"dimension": 4, "sha256": {"vocab": "0" * 64}}, "audio": {}}}
+    model, files = tiny({"text": 4, "audio": 3}), {"confusion.png": picture}
+    entry = zoo.save_entry(model, tmp_path / "a", extra=extra, files=files, **options)
+    text = str(zoo.card(entry))
+    for said in (
+        "| text | not trained | – |",
+        "| audio | 50.0 ± 10.0 | 0.500 ± 0.100 |",
+        "each trained and tested on another fold by speaker",
+        "| no | 50.0 ± 10.0 | 50.0 ± 10.0 | 50.0 ± 10.0 | 4 |",
+        "of all 2 seeds together",
+        "| yes | 1 | 5 |",
+        "](confusion.png)",
+        "error 0.250 ± 0.010",
+        "90.0 % sure and 60.0 % right",
+        "| 90.0 | 60.0 | 100.0 |",
+        "sha256 vocab 00000000…",
+    ):
+        assert said in text
+    assert "calibration.png" not in text
+    weights = zoo.metadata(entry)["files"]["model.weights.h5"]["bytes"]
+    assert f"Weights of {weights / 1e3:.0f} kB;" in text
+
+
 def test_it_renders_in_a_terminal_and_in_a_notebook(folder):
     card = zoo.card(folder)
     assert card._repr_markdown_() == str(card)
