@@ -29,9 +29,9 @@ check: $(VENV)/.test
 suite: $(VENV)/.test
 	set -e; for backend in $(BACKENDS); do \
 		echo "== $$backend"; \
-		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q -n 2 -m "not once"; \
+		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not once"; \
 	done
-	$(BIN)/python -m pytest -q -n 2 -m once
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m once
 	$(BIN)/python -m pytest -q -n 2 --doctest-modules keras_mer
 
 $(VENV)/bin/python:
