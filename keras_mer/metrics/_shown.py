@@ -1,14 +1,16 @@
 """Figures as text."""
 
 
-def shown_summary(values: tuple[float, float | None], figure: str) -> str:
-    """Mean and deviation: shares in percent, errors and correlations as they are.
+def shown_value(value: float, figure: str) -> str:
+    """One number of a figure: shares in percent, errors and correlations as they are.
 
     Args:
-        values: mean, and deviation or `None` if there was a single run.
+        value: the number.
         figure: its name in a protocol.
     """
-    mean, deviation = values
-    places, factor = (3, 1) if figure in ("mae", "corr") else (1, 100)
-    shown = f"{factor * mean:.{places}f}"
-    return shown if deviation is None else f"{shown} ± {factor * deviation:.{places}f}"
+    return f"{value:.3f}" if figure in ("mae", "corr") else f"{100 * value:.1f}"
+
+
+def shown_summary(values: tuple[float, float | None], figure: str) -> str:
+    """As `shown_value`, of mean and deviation; the deviation of a single run is `None`."""
+    return " ± ".join(shown_value(value, figure) for value in values if value is not None)

@@ -90,6 +90,9 @@ def test_predictions_of_something_else_are_refused(runs, tmp_path):
     with pytest.raises(ValueError, match=r"either data, .* or runs"):
         score_card(folder, data=other, runs=kept)
     assert (folder / "metadata.json").read_bytes() == before
+    own = zoo.save_entry(zoo.load(folder), tmp_path / "own")
+    with pytest.raises(ValueError, match="lacks published_seed, seeds, protocol"):
+        score_card(own, data=other)
 
 
 @pytest.mark.once
