@@ -9,7 +9,8 @@ def differing_setting(
 ) -> str | None:
     """The first setting that both name and that differs, if there is one.
 
-    An encoder that was not tuned names no adapters; that differs from any.
+    An encoder that was not tuned names no adapters, and one that gives every step no pooling;
+    that differs from any.
 
     Args:
         given: what some features are.
@@ -18,6 +19,6 @@ def differing_setting(
     """
     keys = given.keys() & wanted.keys()
     if given.get("extractor") and wanted.get("extractor"):
-        keys |= {"adapters"}
+        keys |= {"adapters", "pooling"}
     differing = (key for key in sorted(keys - set(apart)) if given.get(key) != wanted.get(key))
     return next(differing, None)

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class TextEncoder(CachedTexts):
             them, 3 to 512. Longer texts lose their end; `truncated` counts them.
         batch_size: how many texts are computed at once.
         cache: whether encoded texts are looked up and kept on disk.
+        pooling: `"mean"` gives one vector per text, the mean of its word pieces, as a row of
+            one step; a thirtieth of the room, for models that read whole utterances.
         adapters: what tuning has changed in the encoder; the published one without it. It is
             added to the weights once, and costs nothing from then on.
 
@@ -76,6 +78,7 @@ class TextEncoder(CachedTexts):
         batch_size: int = 64,
         cache: bool = True,
         adapters: TextAdapters | None = None,
+        pooling: Literal["mean"] | None = None,
     ) -> None:
         if not 3 <= max_length <= POSITIONS:
             raise ValueError(f"`max_length` must be 3 to {POSITIONS}; received {max_length}")
@@ -86,6 +89,9 @@ class TextEncoder(CachedTexts):
             raise ValueError(
                 f"`layers` must be among 1 to {_minilm.LAYERS}; received {list(layers)}"
             )
+        if pooling not in (None, "mean"):
+            raise ValueError(f'`pooling` must be "mean" or None; received {pooling!r}')
+        self.pooling = pooling
         self.contractions = contractions
         self.folder = folder
         self.max_length = max_length
@@ -124,6 +130,7 @@ class TextEncoder(CachedTexts):
             max_length=int(specification.get("max_tokens", 128)),
             cache=cache,
             adapters=adapters,
+            pooling=specification.get("pooling"),
         )
 
     @property
@@ -135,6 +142,7 @@ class TextEncoder(CachedTexts):
     def specification(self) -> dict[str, Any]:
         """What the features are: equal specifications mean equal features."""
         tuned = {} if self.adapters is None else {"adapters": self.adapters.digest}
+        pooled = {} if self.pooling is None else {"pooling": self.pooling}
         return {
             "modality": "text",
             "extractor": _minilm.NAME,
@@ -144,6 +152,7 @@ class TextEncoder(CachedTexts):
             "special_tokens": ["[CLS]", "[SEP]"],
             "max_tokens": self.max_length,
             "sha256": dict(_minilm.FILES),
+            **pooled,
             **tuned,
         }
 
@@ -158,9 +167,15 @@ class TextEncoder(CachedTexts):
             kept = [pieces[index][: self.max_length - 2] for index in batch]
             vectors = self._forward(kept)
             yield {
-                texts[index]: (vectors[row, : len(ids) + 2], len(ids) < len(pieces[index]))
+                texts[index]: (
+                    self._row(vectors[row, : len(ids) + 2]),
+                    len(ids) < len(pieces[index]),
+                )
                 for row, (index, ids) in enumerate(zip(batch, kept, strict=True))
             }
+
+    def _row(self, vectors: np.ndarray) -> np.ndarray:
+        return vectors if self.pooling is None else vectors.mean(axis=0, keepdims=True)
 
     def _word_pieces(self, texts: Sequence[str]) -> list[list[int]]:
         tokenizer, _ = self._encoder

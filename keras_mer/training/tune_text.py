@@ -103,7 +103,8 @@ def _lower_features(recipe: Recipe, dataset: Dataset) -> Dataset:
             "it as read, or take [text_tuning] out of the recipe"
         )
     below = (recipe.text_tuning or {})["first_layer"] - 1
-    encoder = TextEncoder.from_specification({**recipe.data["text_encoder"], "layers": [below]})
+    wanted = {**recipe.data["text_encoder"], "layers": [below], "pooling": None}
+    encoder = TextEncoder.from_specification(wanted)
     rows = encoder.encode(list(dataset.transcripts))
     for modality in dataset.modalities:
         dataset = dataset.without(modality)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from minilm import need_minilm
 
+from keras_mer.data._specification import differing_setting
 from keras_mer.features import TextEncoder, _minilm
 
 
@@ -67,6 +68,23 @@ def test_batches_have_few_shapes(network):
     TextEncoder(batch_size=8).encode(texts)
     assert len(network.shapes) == 38
     assert len(set(network.shapes)) <= 9
+
+
+def test_pooled_texts_are_the_mean_of_their_word_pieces_and_have_a_specification_of_their_own(
+    network,
+):
+    texts = ["one", "a longer one", None]
+    tokens, pooled = TextEncoder(), TextEncoder(pooling="mean")
+    rows = pooled.encode(texts)
+    assert rows.lengths.tolist() == [1, 1, 0]
+    pieces = tokens.encode(texts)
+    for index in range(2):
+        expected_row = pieces[index].mean(axis=0, keepdims=True)
+        np.testing.assert_allclose(rows[index], expected_row, rtol=1e-6)
+    assert "pooling" not in tokens.specification
+    assert differing_setting(tokens.specification, pooled.specification) == "pooling"
+    again = TextEncoder.from_specification(pooled.specification)
+    assert again.specification == pooled.specification
 
 
 def test_no_texts(network):
@@ -183,7 +201,9 @@ def test_what_is_not_a_text_is_named_by_its_row():
         TextEncoder().encode(["a", float("nan")])
 
 
-@pytest.mark.parametrize("arguments", [{"max_length": 2}, {"max_length": 513}, {"batch_size": 0}])
+@pytest.mark.parametrize(
+    "arguments", [{"max_length": 2}, {"max_length": 513}, {"batch_size": 0}, {"pooling": "max"}]
+)
 def test_arguments_out_of_range(arguments):
     with pytest.raises(ValueError, match=f"`{next(iter(arguments))}` must be"):
         TextEncoder(**arguments)
