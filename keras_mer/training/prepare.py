@@ -129,6 +129,12 @@ def absent(rows: int, width: int) -> Ragged:
     return Ragged(np.zeros((0, width), "float32"), np.zeros(rows + 1, "int64"))
 
 
+def number_of_classes(dataset: Dataset) -> int:
+    """How many classes the int labels of a data set tell apart."""
+    names = dataset.description["label_names"]
+    return len(names) if names else int(dataset.labels.max()) + 1
+
+
 def workers_for(dataset: Dataset) -> int:
     """How many threads make batches ahead: rows in memory are ready sooner than threads agree."""
     return 2 if dataset.mapped else 0

@@ -214,7 +214,9 @@ def shown(values: Sequence[float], figure: str) -> str:
 
 def shown_summary(values: tuple[float, float], figure: str) -> str:
     """As `shown`, of mean and deviation."""
-    mean, deviation = values
-    if figure in ("mae", "corr"):
-        return f"{mean:.3f} ± {deviation:.3f}"
-    return f"{100 * mean:.1f} ± {100 * deviation:.1f}"
+    return " ± ".join(shown_value(value, figure) for value in values)
+
+
+def shown_value(value: float, figure: str) -> str:
+    """One number of a figure as text: shares in percent, errors and correlations as they are."""
+    return f"{value:.3f}" if figure in ("mae", "corr") else f"{100 * value:.1f}"
