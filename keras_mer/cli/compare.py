@@ -54,6 +54,7 @@ def compare(
 
     What is finished in the folder of the runs is not repeated.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     with quiet_start():
@@ -82,11 +83,13 @@ def compare(
             progress.on_epoch,
             progress.on_run,
         )
-    table = Table(*done.heading, title=done.title, caption="\n".join(done.notes))
-    table.caption_justify = "left"
+    table = Table(*done.heading, title=done.title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
     for row in done.rows():
         table.add_row(*row)
     show(table)
+    for note in done.notes:
+        typer.echo(f"- {note}")
     if out:
         typer.echo(f"wrote {done.write(out)}")
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_mer import metrics
+from keras_mer._quiet import quiet_start
 from keras_mer._version import __version__
 from keras_mer.data import Dataset, Ragged, read
 from keras_mer.training.comparison import ComparedSystem, Comparison, notes_on
@@ -76,6 +77,8 @@ def compare(
         print(done.to_markdown())
         ```
     """
+    with quiet_start():  # it imports TensorFlow, if that is there
+        keras.utils.set_random_seed(0)
     found = None if systems is None else find_systems(systems)
     shared, dataset = _shared(data, found, recipe, modalities, protocol)
     if modalities is not None and found is not None:

@@ -93,7 +93,7 @@ class Comparison:
             "system",
             "parameters",
             *self.figures,
-            f"95 % of {self.figures[0]}",
+            f"95 % interval of {self.figures[0]}",
             f"p against {self.against}",
         ]
 
@@ -104,7 +104,7 @@ class Comparison:
                 system.name,
                 f"{system.parameters:,}",
                 *(_cell(system.values(name), name) for name in self.figures),
-                " to ".join(shown_value(end, self.figures[0]) for end in system.interval),
+                "–".join(shown_value(end, self.figures[0]) for end in system.interval),
                 _shown_p(system.p_holm),
             ]
             for system in self.systems

@@ -92,7 +92,8 @@ def enter(
         except (ValueError, TypeError) as error:
             if systems is not None:
                 raise ValueError(f"{system.name}: {error}") from error
-            left_out[system.name] = str(error)
+            if isinstance(system, System) and not system.baseline:  # "mean" is not for classes
+                left_out[system.name] = str(error)
     return entered, left_out
 
 

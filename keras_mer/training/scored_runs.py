@@ -18,6 +18,7 @@ from keras_mer._files import written_aside
 from keras_mer.data import Dataset
 from keras_mer.training.entrants import Entrant
 from keras_mer.training.evaluate import predictions
+from keras_mer.training.fit import STATE
 from keras_mer.training.prepare import encode_text, fold_of
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.train import TUNING, train_and_prepare
@@ -103,6 +104,7 @@ def score_all(
             report = _told(on_epoch, entrant.name, seed)
             run = _scored(entrant, features(seed), seed, place, report)
             _keep(run, place, stamp)
+            (place / STATE).unlink(missing_ok=True)  # several times the weights, for going on
         scored[entrant.name].append(run)
         if on_run:
             on_run(entrant.name, seed, run.record["valid"], done, len(todo))

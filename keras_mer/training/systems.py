@@ -133,10 +133,6 @@ def _ef_lstm(task: Task) -> Model:
     return "EFLSTM", {**task.head, "align": True, "steps": task.longest}
 
 
-def _early_fusion(task: Task) -> Model:
-    return _ef_lstm(task) if task.sequences else _model("EarlyFusionNetwork", task)
-
-
 def _cmmsf(task: Task) -> Model:
     long = max(task.steps.values()) > MOST_STEPS
     return "CMMSF", {**task.head, "steps": MOST_STEPS if long else None}
@@ -156,7 +152,7 @@ SYSTEMS: dict[str, System] = {
             "majority", "always the most frequent class", None, constant_baseline, "classification"
         ),
         System("linear", "ridge or logistic regression, pooled features", None, linear_baseline),
-        System("early-fusion", "EFLSTM, or EarlyFusionNetwork for single steps", _early_fusion),
+        System("early-fusion", "EarlyFusionNetwork", partial(_model, "EarlyFusionNetwork")),
         System("late-fusion", "LateFusionNetwork", partial(_by_utterance, "LateFusionNetwork")),
         System("tfn", "TFN", _tfn),
         System("lmf", "LMF", partial(_by_utterance, "LMF")),
