@@ -86,7 +86,7 @@ def compare(
         found = [replace(s, data={**s.data, **own}) if isinstance(s, Recipe) else s for s in found]
     seeds = list(seeds)
     _check(dataset, shared, seeds)
-    entrants, left_out = enter(found, shared, _with_text(shared, dataset))
+    entrants, left_out = enter(found, shared, _with_stand_in(shared, dataset))
     _check_reference(against, entrants)
     folder = Path(folder or "runs/compare").expanduser()
     scored = score_all(entrants, shared, dataset, seeds, folder, on_epoch, on_run)
@@ -145,7 +145,7 @@ def _check(dataset: Dataset, shared: Recipe, seeds: list[int]) -> None:
             )
 
 
-def _with_text(shared: Recipe, dataset: Dataset) -> Dataset:
+def _with_stand_in(shared: Recipe, dataset: Dataset) -> Dataset:
     """The data set with a stand-in for the text features of an encoder that is yet to be tuned."""
     if not shared.tunes_text or "text" in dataset.features:
         return dataset
@@ -175,50 +175,50 @@ def _compared(
     left_out: dict[str, str],
 ) -> Comparison:
     """Intervals, tests and the table."""
-    protocol = shared.evaluation["protocol"]
+    protocol, select = shared.evaluation["protocol"], shared.evaluation["select"]
     reference = against or _best(scored, shared)
     ids, labels, groups, rounds = _rounds(scored, len(seeds))
-    names = list(scored)
-    intervals = {
-        name: metrics.confidence_interval(labels, rounds[name], groups, protocol) for name in names
+    p = {
+        name: metrics.paired_test(labels, runs, rounds[reference], groups, protocol)
+        for name, runs in rounds.items()
+        if name != reference
     }
-    others = [name for name in names if name != reference]
-    p_values = [
-        metrics.paired_test(labels, rounds[name], rounds[reference], groups, protocol)
-        for name in others
-    ]
-    p = dict(zip(others, p_values, strict=True))
-    corrected = dict(zip(others, metrics.holm(p_values), strict=True))
+    corrected = dict(zip(p, metrics.holm(list(p.values())), strict=True))
     systems = [
         ComparedSystem(
             entrant.name,
             entrant.recipe.model["class"],
             scored[entrant.name][0].record["parameters"],
             [run.record for run in scored[entrant.name]],
-            intervals[entrant.name],
+            metrics.confidence_interval(labels, rounds[entrant.name], groups, protocol),
             p.get(entrant.name),
             corrected.get(entrant.name),
         )
         for entrant in entrants
     ]
-    description, folds = dataset.description, shared.data["folds"]
-    about = {
-        "name": description["name"],
-        "split": f"folds {folds}" if folds else description["split_name"],
-        "modalities": shared.data["modalities"] or dataset.modalities,
-        "rows": {**dataset.counts, "test": len(ids)},
-        "groups": len(np.unique(groups)),
-    }
+    about = _about(shared, dataset) | {"groups": len(np.unique(groups))}
+    about["rows"] = {**dataset.counts, "test": len(ids)}
     versions = {
         "backend": keras.backend.backend(),
         "keras": keras.__version__,
         "keras_mer": __version__,
     }
-    select = shared.evaluation["select"]
     bare = Comparison(
         about, protocol, select, seeds, reference, systems, left_out, versions=versions
     )
-    return replace(bare, notes=notes_on(bare, folds, description["cautions"]))
+    notes = notes_on(bare, shared.data["folds"], dataset.description["cautions"])
+    return replace(bare, notes=notes)
+
+
+def _about(shared: Recipe, dataset: Dataset) -> dict[str, Any]:
+    """What was trained on."""
+    folds = shared.data["folds"]
+    by = f"folds by {folds.get('by', 'groups')}" if folds else dataset.description["split_name"]
+    return {
+        "name": dataset.description["name"],
+        "split": by,
+        "modalities": list(shared.data["modalities"] or dataset.modalities),
+    }
 
 
 def _best(scored: dict[str, list[Scored]], shared: Recipe) -> str:

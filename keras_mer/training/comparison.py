@@ -81,7 +81,7 @@ class Comparison:
         """What was compared on what."""
         rows, groups = self.data["rows"]["test"], self.data["groups"]
         return (
-            f"{self.data['name']}, {self.data['split'] or 'its split'}, "
+            f"{self.data['name']}, {self.data['split'] or 'unnamed split'}, "
             f"{' + '.join(self.data['modalities'])}: test part, {rows} utterances in {groups} "
             f"groups, {len(self.seeds)} seed{'s' if len(self.seeds) > 1 else ''}"
         )

@@ -79,22 +79,16 @@ def score_all(
     """
     identity = _identity(dataset)
 
-    @lru_cache(maxsize=1)
-    def features(seed: int) -> Dataset:
-        """With text features, where the encoder is tuned for every seed: once for all systems."""
-        if not shared.tunes_text or "text" in dataset.features:
-            return dataset
-        place = folder / TUNING / f"seed_{seed}"
-        place.mkdir(parents=True, exist_ok=True)
-        report = _told(on_epoch, "text encoder", seed)
-        adapters = tune_text(shared, fold_of(shared, dataset, seed), seed, place, report)
-        return encode_text(shared, dataset, adapters, cache=False)
-
-    def of(entrant: Entrant) -> Sequence[int]:
-        chance = entrant.baseline is None or shared.tunes_text or shared.data["folds"] is not None
-        return seeds if chance else seeds[:1]
-
-    todo = [(entrant, seed) for seed in seeds for entrant in entrants if seed in of(entrant)]
+    features = lru_cache(maxsize=1)(
+        lambda seed: _with_text(shared, dataset, seed, folder / TUNING / f"seed_{seed}", on_epoch)
+    )
+    varies = shared.tunes_text or shared.data["folds"] is not None
+    todo = [
+        (entrant, seed)
+        for seed in seeds
+        for entrant in entrants
+        if entrant.baseline is None or varies or seed == seeds[0]
+    ]
     scored: dict[str, list[Scored]] = {entrant.name: [] for entrant in entrants}
     for done, (entrant, seed) in enumerate(todo, 1):
         place = folder / entrant.name / f"seed_{seed}"
@@ -109,6 +103,18 @@ def score_all(
         if on_run:
             on_run(entrant.name, seed, run.record["valid"], done, len(todo))
     return scored
+
+
+def _with_text(
+    shared: Recipe, dataset: Dataset, seed: int, folder: Path, on_epoch: OnEpoch | None
+) -> Dataset:
+    """With text features, where the encoder is tuned anew for every seed."""
+    if not shared.tunes_text or "text" in dataset.features:
+        return dataset
+    folder.mkdir(parents=True, exist_ok=True)
+    report = _told(on_epoch, "text encoder", seed)
+    adapters = tune_text(shared, fold_of(shared, dataset, seed), seed, folder, report)
+    return encode_text(shared, dataset, adapters, cache=False)
 
 
 def _told(
