@@ -1,4 +1,4 @@
-"""Decision fusion: every modality predicts by itself, and the predictions are averaged."""
+"""Decision fusion: every modality predicts by itself, and the mean of the predictions counts."""
 
 from typing import Any
 
@@ -15,14 +15,18 @@ from keras_mer.layers._weighted import WeightedLayer
 class DecisionFusion(WeightedLayer):
     """A prediction from each modality, averaged over those that are there.
 
-        output = mean_m activation(W_m h_m + b_m), over the modalities m that are present
+        p_m = activation(W_m h_m + b_m)
+        output = sum_m a_m p_m, over the modalities m that are present
 
-    Where none is present, the mean is over what all of them say of zeros.
+    The shares a_m are equal, or softmax(v) over those that are present, v learned and zero in
+    the beginning. Where none is present, the mean is over what all of them say of zeros.
 
     Args:
         units: width of the prediction.
         activation: activation of each prediction, such as `"softmax"` for classes.
-        return_each: whether to return the predictions of the modalities beside their mean.
+        weighted: whether the shares are learned.
+        apart: whether the modalities are trained apart: no gradient reaches them through the
+            mean, and their predictions are returned beside it, for losses of their own.
         **kwargs: initializers, regularizers and constraints of kernels and biases, named
             as in `keras.layers.Dense`, and the arguments of every Keras layer.
 
@@ -32,7 +36,7 @@ class DecisionFusion(WeightedLayer):
             modality is missing.
 
     Output:
-        (batch, units); with `return_each` also a dict of the same by modality.
+        (batch, units); with `apart` also a dict of the same by modality.
 
     Raises:
         ValueError: if the inputs are not a dict of two or more modalities, or not those
@@ -51,22 +55,31 @@ class DecisionFusion(WeightedLayer):
     """
 
     def __init__(
-        self, units: int, activation: Any = None, return_each: bool = False, **kwargs: Any
+        self,
+        units: int,
+        activation: Any = None,
+        weighted: bool = False,
+        apart: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if units < 1:
             raise ValueError(f"DecisionFusion needs units of 1 or more; received {units}")
         self.units = units
         self.activation = keras.activations.get(activation)
-        self.return_each = return_each
+        self.weighted = weighted
+        self.apart = apart
 
     def build(self, inputs_shape: Shapes) -> None:
-        """Builds the output layer of every modality."""
+        """Builds the output layer of every modality, and the weights of the shares."""
         check_modalities(inputs_shape, "DecisionFusion")
         self.heads = {
             m: self.built_dense(f"head_{m}", self.units, shape, activation=self.activation)
             for m, shape in in_order(inputs_shape).items()
         }
+        if self.weighted:
+            shape = (len(self.heads),)
+            self.shares = self.add_weight(shape, name="shares", initializer="zeros")
         self.built = True
 
     def call(self, inputs: Tensors, present: Tensors | None = None) -> Any:
@@ -77,20 +90,25 @@ class DecisionFusion(WeightedLayer):
         each: dict[str, Tensor] = {}
         for m, head in self.heads.items():
             each[m] = head(zero_masked(inputs[m], present.get(m)))
-        # (batch, modalities, units), and (batch, modalities)
         stacked = ops.stack(list(each.values()), axis=1)
+        if self.apart:
+            stacked = ops.stop_gradient(stacked)
         everywhere = ops.ones_like(stacked[:, 0, 0], dtype="bool")
         there = ops.stack([present.get(m, everywhere) for m in self.heads], axis=1)
+        mean = ops.sum(ops.expand_dims(self._shares(there), -1) * stacked, axis=1)
+        return (mean, each) if self.apart else mean
+
+    def _shares(self, there: Tensor) -> Tensor:
+        """(batch, modalities), from which ones are there: of the same shape, bool."""
         counted = ops.logical_or(there, ops.logical_not(ops.any(there, axis=1, keepdims=True)))
-        number = ops.sum(ops.cast(counted, stacked.dtype), axis=1, keepdims=True)
-        mean = ops.sum(zero_masked(stacked, counted), axis=1) / number
-        return (mean, each) if self.return_each else mean
+        logits = ops.cast(self.shares if self.weighted else [0.0] * len(self.heads), "float32")
+        return ops.cast(ops.softmax(ops.where(counted, logits, -1e9)), self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape: Shapes) -> Any:
-        """(batch, units), and with `return_each` the same by modality."""
+        """(batch, units), and with `apart` the same by modality."""
         shapes: dict[str, Shape] = {m: (*s[:-1], self.units) for m, s in inputs_shape.items()}
         mean = next(iter(shapes.values()))
-        return (mean, in_order(shapes)) if self.return_each else mean
+        return (mean, in_order(shapes)) if self.apart else mean
 
     def get_config(self) -> Config:
         """The constructor's arguments."""
@@ -98,5 +116,6 @@ class DecisionFusion(WeightedLayer):
             **super().get_config(),
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),
-            "return_each": self.return_each,
+            "weighted": self.weighted,
+            "apart": self.apart,
         }

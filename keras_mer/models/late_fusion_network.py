@@ -1,4 +1,4 @@
-"""Late fusion: one network per modality, their predictions averaged."""
+"""Late fusion: one network per modality, and the mean of their predictions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,12 +21,13 @@ class LateFusionNetwork(MultimodalModel):
 
     Text is read by a `RecurrentEncoder`, the others are averaged by an `AveragingEncoder`;
     `DecisionFusion` maps each vector to a prediction and averages those of the modalities
-    that are there. In training the networks know nothing of each other:
+    that are there, by shares that are learned or equal. In training the networks know nothing
+    of each other:
 
-        loss = mean_m L(y, prediction_m), L the loss of `compile`
+        loss = mean_m L(y, prediction_m) + L(y, mean), L the loss of `compile`
 
-    where a missing modality adds nothing. `evaluate` reports the loss of the averaged
-    prediction. A plain baseline of decision-level fusion.
+    where a missing modality adds nothing, and the second part moves the shares alone.
+    `evaluate` reports the loss of the mean. A plain baseline of decision-level fusion.
 
     Args:
         features: the width of each modality. The default is CMU-MOSI in the form of
@@ -36,6 +37,7 @@ class LateFusionNetwork(MultimodalModel):
             half of it.
         dropout: rate of dropout in the networks of the averaged modalities.
         recurrent: the modalities that are read by an LSTM.
+        weighted: whether the shares of the modalities are learned; without, all count alike.
         outputs: size of the prediction: 1 for a score, the number of labels for classes.
         activation: activation of the predictions, such as `"softmax"` for classes.
         seed: seed of the dropouts.
@@ -79,6 +81,7 @@ class LateFusionNetwork(MultimodalModel):
         text_units: int | None = None,
         dropout: float = 0.3,
         recurrent: Sequence[str] = ("text",),
+        weighted: bool = True,
         outputs: int = 1,
         activation: Any = None,
         seed: int | None = None,
@@ -101,7 +104,7 @@ class LateFusionNetwork(MultimodalModel):
         )
         # A prediction in half precision would lose what the metrics look at.
         fusion = DecisionFusion(
-            outputs, activation, return_each=True, dtype="float32", name="prediction"
+            outputs, activation, weighted, apart=True, dtype="float32", name="prediction"
         )
 
         # graph
@@ -121,6 +124,7 @@ class LateFusionNetwork(MultimodalModel):
             "text_units": text_units,
             "dropout": dropout,
             "recurrent": list(recurrent),
+            "weighted": weighted,
             "outputs": outputs,
             "activation": keras.activations.serialize(keras.activations.get(activation)),
             "seed": seed,
@@ -139,9 +143,11 @@ class LateFusionNetwork(MultimodalModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Returns the loss of `compile`; while training, that of each modality, averaged."""
+        """Returns the loss of `compile`; while training, also that of each modality."""
         if y is None or not training:
             return super().compute_loss(x, y, y_pred, sample_weight, training)
+        weighted = self.config["weighted"]
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training) if weighted else 0.0
         sides = self._sides.of(y_pred, x, training)
         losses = []
         for m, prediction in sides["each"].items():
@@ -149,4 +155,4 @@ class LateFusionNetwork(MultimodalModel):
             if sample_weight is not None:
                 weight = weight * ops.reshape(sample_weight, ops.shape(weight))
             losses.append(super().compute_loss(x, y, prediction, weight, training))
-        return sum(losses[1:], losses[0]) / len(losses)
+        return loss + sum(losses[1:], losses[0]) / len(losses)
