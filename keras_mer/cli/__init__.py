@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from keras_mer._version import __version__
+from keras_mer.cli.compare import compare
 from keras_mer.cli.data import app as data_app
 from keras_mer.cli.entries import show_card, show_list
 from keras_mer.cli.evaluate import evaluate
@@ -59,6 +60,7 @@ app.command("explain")(explain)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("reproduce")(reproduce)
+app.command("compare")(compare)
 app.command("extract")(extract)
 app.command("list")(show_list)
 app.command("card")(show_card)

@@ -37,4 +37,7 @@ def show(table: Any) -> None:
     from rich.console import Console
 
     console = Console()
-    (console if console.is_terminal else Console(width=WIDTH)).print(table)
+    if not console.is_terminal:
+        natural = Console(width=10 * WIDTH).measure(table).maximum
+        console = Console(width=max(WIDTH, natural))
+    console.print(table)

@@ -27,9 +27,9 @@ def reproduce(
     from rich.table import Table
 
     with quiet_start():
+        from keras_mer.metrics._shown import shown_summary
         from keras_mer.training import Recipe
         from keras_mer.training import reproduce as again
-        from keras_mer.training.train_seeds import shown_summary
         from keras_mer.zoo.resolve import entry_file, resolve
 
     entry = resolve(name)

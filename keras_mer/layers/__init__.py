@@ -11,6 +11,7 @@ from keras_mer.layers.cross_modal_attention_stack import CrossModalAttentionStac
 from keras_mer.layers.cross_modal_block import CrossModalBlock
 from keras_mer.layers.cross_modal_gate import CrossModalGate
 from keras_mer.layers.cross_modal_transformer import CrossModalTransformer
+from keras_mer.layers.decision_fusion import DecisionFusion
 from keras_mer.layers.early_fusion import EarlyFusion
 from keras_mer.layers.emotion_alignment import EmotionAlignment
 from keras_mer.layers.emotion_matching import EmotionMatching
@@ -57,6 +58,7 @@ __all__ = [
     "CrossModalBlock",
     "CrossModalGate",
     "CrossModalTransformer",
+    "DecisionFusion",
     "EarlyFusion",
     "EmotionAlignment",
     "EmotionMatching",

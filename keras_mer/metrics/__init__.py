@@ -3,6 +3,9 @@
 from keras_mer.metrics.binary_sentiment_accuracy import BinarySentimentAccuracy
 from keras_mer.metrics.calibration_error import calibration_error
 from keras_mer.metrics.class_report import class_report
+from keras_mer.metrics.confidence_interval import confidence_interval
+from keras_mer.metrics.holm import holm
+from keras_mer.metrics.paired_test import paired_test
 from keras_mer.metrics.pearson_correlation import PearsonCorrelation
 from keras_mer.metrics.protocols import PROTOCOLS, Figure, Protocol, protocols
 from keras_mer.metrics.reliability import reliability
@@ -23,6 +26,9 @@ __all__ = [
     "WeightedF1",
     "calibration_error",
     "class_report",
+    "confidence_interval",
+    "holm",
+    "paired_test",
     "protocols",
     "reliability",
     "report",

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_mer.metrics._arrays import class_pair
+from keras_mer.metrics._sums import Sums, confusion, mean_f1, mean_recall, share, weighted_f1
 
 
 def class_figures(y_true: Any, y_pred: Any, num_classes: int | None = None) -> dict[str, float]:
@@ -23,4 +24,15 @@ def class_figures(y_true: Any, y_pred: Any, num_classes: int | None = None) -> d
         "ua": float(recall_score(y_true, y_pred, labels=occurring, average="macro")),
         "weighted_f1": f1("weighted"),
         "macro_f1": f1("macro"),
+    }
+
+
+def class_sums(y_true: Any, y_pred: Any, num_classes: int | None = None) -> dict[str, Sums]:
+    """The same figures as functions of sums."""
+    y_true, y_pred, num_classes = class_pair(y_true, y_pred, num_classes)
+    return {
+        "wa": share(y_true == y_pred),
+        "ua": confusion(y_true, y_pred, num_classes, mean_recall),
+        "weighted_f1": confusion(y_true, y_pred, num_classes, weighted_f1),
+        "macro_f1": confusion(y_true, y_pred, num_classes, mean_f1),
     }

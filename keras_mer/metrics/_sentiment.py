@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_mer.metrics._arrays import score_pair
+from keras_mer.metrics._sums import Sums, confusion, correlation, mean, share, weighted_f1
 
 SIMS_CUTS = {
     "acc2": (0.0,),
@@ -26,12 +27,22 @@ def seven_point_figures(y_true: Any, y_pred: Any) -> dict[str, float]:
     }
 
 
+def seven_point_sums(y_true: Any, y_pred: Any) -> dict[str, Sums]:
+    """The figures of MOSI and MOSEI as functions of sums."""
+    y_true, y_pred = score_pair(y_true, y_pred)
+    nonzero = y_true != 0
+    return {
+        **_binary_sums(y_true > 0, y_pred > 0, "non0_", nonzero),
+        **_binary_sums(y_true >= 0, y_pred >= 0, "has0_"),
+        "acc7": share(_rounded(y_true, 3) == _rounded(y_pred, 3)),
+        "acc5": share(_rounded(y_true, 2) == _rounded(y_pred, 2)),
+        **_distance_sums(y_true, y_pred),
+    }
+
+
 def unit_interval_figures(y_true: Any, y_pred: Any) -> dict[str, float]:
     """The figures of CH-SIMS for scores in [-1, 1], (n,); whatever lies outside is clipped."""
-    y_true, y_pred = score_pair(y_true, y_pred)
-    # The cuts are float32 numbers: 0.1 in float64 lies below the label 0.1 in float32.
-    y_true = np.clip(y_true, -1, 1).astype(np.float32)
-    y_pred = np.clip(y_pred, -1, 1).astype(np.float32)
+    y_true, y_pred = _unit_pair(y_true, y_pred)
     figures = {
         name: float(np.mean(_bins(y_true, cuts) == _bins(y_pred, cuts)))
         for name, cuts in SIMS_CUTS.items()
@@ -41,6 +52,25 @@ def unit_interval_figures(y_true: Any, y_pred: Any) -> dict[str, float]:
         "f1": _binary(y_true > 0, y_pred > 0, "")["f1"],
         **_distances(y_true, y_pred),
     }
+
+
+def unit_interval_sums(y_true: Any, y_pred: Any) -> dict[str, Sums]:
+    """The figures of CH-SIMS as functions of sums."""
+    y_true, y_pred = _unit_pair(y_true, y_pred)
+    shares = {
+        name: share(_bins(y_true, cuts) == _bins(y_pred, cuts)) for name, cuts in SIMS_CUTS.items()
+    }
+    return {
+        **shares,
+        "f1": _binary_sums(y_true > 0, y_pred > 0, "")["f1"],
+        **_distance_sums(y_true, y_pred),
+    }
+
+
+def _unit_pair(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both clipped, in float32 as the cuts are: the label 0.1 lies above 0.1 in float64."""
+    y_true, y_pred = score_pair(y_true, y_pred)
+    return np.clip(y_true, -1, 1).astype(np.float32), np.clip(y_pred, -1, 1).astype(np.float32)
 
 
 def _bins(values: np.ndarray, cuts: tuple[float, ...]) -> np.ndarray:
@@ -62,8 +92,11 @@ def _binary(y_true: np.ndarray, y_pred: np.ndarray, prefix: str) -> dict[str, fl
 
 def _rounded_accuracy(y_true: np.ndarray, y_pred: np.ndarray, limit: int) -> float:
     """Share of equal classes after clipping to [-limit, limit] and rounding half to even."""
-    classes = [np.round(np.clip(values, -limit, limit)) for values in (y_true, y_pred)]
-    return float(np.mean(classes[0] == classes[1]))
+    return float(np.mean(_rounded(y_true, limit) == _rounded(y_pred, limit)))
+
+
+def _rounded(values: np.ndarray, limit: int) -> np.ndarray:
+    return np.round(np.clip(values, -limit, limit))
 
 
 def _distances(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
@@ -73,3 +106,16 @@ def _distances(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, float]:
         "mae": float(np.mean(np.abs(y_pred - y_true))),
         "corr": 0.0 if constant else float(np.corrcoef(y_pred, y_true)[0, 1]),
     }
+
+
+def _binary_sums(
+    y_true: np.ndarray, y_pred: np.ndarray, prefix: str, counted: Any = True
+) -> dict[str, Sums]:
+    return {
+        f"{prefix}acc2": share(y_true == y_pred, counted),
+        f"{prefix}f1": confusion(y_true, y_pred, 2, weighted_f1, counted),
+    }
+
+
+def _distance_sums(y_true: np.ndarray, y_pred: np.ndarray) -> dict[str, Sums]:
+    return {"mae": mean(np.abs(y_pred - y_true)), "corr": correlation(y_pred, y_true)}

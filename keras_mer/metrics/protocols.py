@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from keras_mer.metrics._classes import class_figures
-from keras_mer.metrics._sentiment import seven_point_figures, unit_interval_figures
+from keras_mer.metrics._classes import class_figures, class_sums
+from keras_mer.metrics._sentiment import (
+    seven_point_figures,
+    seven_point_sums,
+    unit_interval_figures,
+    unit_interval_sums,
+)
+from keras_mer.metrics._sums import Sums
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,19 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """How figures are computed from labels and predictions, which are checked.
+
+    Attributes:
+        compute: the figures by name.
+        sums: the figures by name, as functions of sums over utterances.
+    """
+
+    compute: Callable[[Any, Any], dict[str, float]]
+    sums: Callable[[Any, Any], dict[str, Sums]]
+
+
+@dataclass(frozen=True)
 class Protocol:
     """How the predictions for a data set are scored.
 
@@ -33,18 +52,30 @@ class Protocol:
         name: what `keras_mer.metrics.report` calls it.
         about: the data set and the source of the rules.
         figures: what is reported, the one usually given first in front.
-        compute: takes labels and predictions, checks them and returns the figures by name.
+        rules: how the figures are computed.
     """
 
     name: str
     about: str
     figures: tuple[Figure, ...]
-    compute: Callable[[Any, Any], dict[str, float]]
+    rules: Rules
 
     @property
     def first(self) -> Figure:
         """The figure that is reported first."""
         return self.figures[0]
+
+    def figure(self, name: str) -> Figure:
+        """The figure of that name.
+
+        Raises:
+            ValueError: if the protocol has none.
+        """
+        for figure in self.figures:
+            if figure.name == name:
+                return figure
+        known = ", ".join(figure.name for figure in self.figures)
+        raise ValueError(f"the protocol {self.name} has no figure {name!r}; it has {known}")
 
 
 MAE = Figure("mae", "mean absolute error", higher_is_better=False)
@@ -79,17 +110,24 @@ RECALL_FIRST = (UA, WA, WEIGHTED_F1, MACRO_F1)
 F1_FIRST = (WEIGHTED_F1, WA, UA, MACRO_F1)
 
 
-def classes(num_classes: int | None) -> Callable[[Any, Any], dict[str, float]]:
+SEVEN_POINT_RULES = Rules(seven_point_figures, seven_point_sums)
+UNIT_INTERVAL_RULES = Rules(unit_interval_figures, unit_interval_sums)
+
+
+def classes(num_classes: int | None) -> Rules:
     """The figures of that many classes; `None` takes as many as are predicted."""
-    return partial(class_figures, num_classes=num_classes)
+    return Rules(
+        partial(class_figures, num_classes=num_classes),
+        partial(class_sums, num_classes=num_classes),
+    )
 
 
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
-        Protocol("mosi", "CMU-MOSI, sentiment as in MMSA", SEVEN_POINT, seven_point_figures),
-        Protocol("mosei", "CMU-MOSEI, sentiment as in MMSA", SEVEN_POINT, seven_point_figures),
-        Protocol("sims", "CH-SIMS, sentiment as in MMSA", UNIT_INTERVAL, unit_interval_figures),
+        Protocol("mosi", "CMU-MOSI, sentiment as in MMSA", SEVEN_POINT, SEVEN_POINT_RULES),
+        Protocol("mosei", "CMU-MOSEI, sentiment as in MMSA", SEVEN_POINT, SEVEN_POINT_RULES),
+        Protocol("sims", "CH-SIMS, sentiment as in MMSA", UNIT_INTERVAL, UNIT_INTERVAL_RULES),
         Protocol("iemocap4", "IEMOCAP, four emotions", RECALL_FIRST, classes(4)),
         Protocol("iemocap6", "IEMOCAP, six emotions", F1_FIRST, classes(6)),
         Protocol("meld", "MELD, seven emotions", F1_FIRST, classes(7)),

@@ -40,6 +40,6 @@ def report(y_true: Any, y_pred: Any, protocol: str) -> dict[str, float]:
     Reference:
         MMSA, https://github.com/thuiar/MMSA, for the sentiment protocols.
     """
-    rules = find_protocol(protocol)
-    figures = rules.compute(y_true, y_pred)
-    return {figure.name: figures[figure.name] for figure in rules.figures}
+    found = find_protocol(protocol)
+    figures = found.rules.compute(y_true, y_pred)
+    return {figure.name: figures[figure.name] for figure in found.figures}

@@ -3,8 +3,10 @@
 from keras_mer.models.cmmsf import CMMSF
 from keras_mer.models.deepmsimer import DeepMSIMER
 from keras_mer.models.dialogue_model import DialogueModel
+from keras_mer.models.early_fusion_network import EarlyFusionNetwork
 from keras_mer.models.ef_lstm import EFLSTM
 from keras_mer.models.foal_net import FoalNet
+from keras_mer.models.late_fusion_network import LateFusionNetwork
 from keras_mer.models.lmf import LMF
 from keras_mer.models.mcihn import MCIHN
 from keras_mer.models.msrg import MSRG
@@ -20,6 +22,8 @@ __all__ = [
     "TFN",
     "DeepMSIMER",
     "DialogueModel",
+    "EarlyFusionNetwork",
     "FoalNet",
+    "LateFusionNetwork",
     "MulT",
 ]

@@ -141,6 +141,12 @@ def batches_for(
     return make(split, batch_size, workers=workers_for(dataset), **options)
 
 
+def number_of_classes(dataset: Dataset) -> int:
+    """How many classes the int labels of a data set tell apart."""
+    names = dataset.description["label_names"]
+    return len(names) if names else int(dataset.labels.max()) + 1
+
+
 def workers_for(dataset: Dataset) -> int:
     """How many threads make batches ahead: rows in memory are ready sooner than threads agree."""
     return 2 if dataset.mapped else 0

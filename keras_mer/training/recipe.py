@@ -91,8 +91,12 @@ class Recipe:
         return self.text_tuning is not None and (modalities is None or "text" in modalities)
 
     @classmethod
-    def read(cls, path: str | Path) -> Recipe:
+    def read(cls, path: str | Path, needs_model: bool = True) -> Recipe:
         """Reads a recipe.toml.
+
+        Args:
+            path: of the file.
+            needs_model: whether it must name the class of a model.
 
         Raises:
             ValueError: if it is no TOML, or a key is unknown or missing.
@@ -102,12 +106,12 @@ class Recipe:
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{path} is not valid TOML: {error}") from None
         try:
-            return cls.from_dict(content)
+            return cls.from_dict(content, needs_model)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Recipe:
+    def from_dict(cls, content: Mapping[str, Any], needs_model: bool = True) -> Recipe:
         """A recipe from the content of a recipe.toml, its defaults filled in."""
         _check_keys(content, ["name", *SECTIONS], "the recipe")
         if not isinstance(content.get("name"), str):
@@ -119,7 +123,7 @@ class Recipe:
             given = content.get(section, {})
             _check_keys(given, list(defaults), f"[{section}]")
             filled[section] = {**defaults, **given}
-        if not filled["model"]["class"]:
+        if needs_model and not filled["model"]["class"]:
             raise ValueError('[model] needs a class, such as class = "CMMSF"')
         if not filled["evaluation"]["protocol"]:
             raise ValueError('[evaluation] needs a protocol, such as protocol = "mosi"')

@@ -16,7 +16,7 @@ from keras_mer.zoo.resolve import Name, entry_file, resolve
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReproducedFigure:
     """One figure of the test part, published and reproduced.
 
     Attributes:
@@ -46,7 +46,7 @@ class Reproduction:
     """
 
     result: Result
-    figures: list[Comparison]
+    figures: list[ReproducedFigure]
 
 
 def reproduce(
@@ -96,7 +96,7 @@ def reproduce(
     return Reproduction(
         result,
         [
-            Comparison(
+            ReproducedFigure(
                 figure,
                 (published[figure]["mean"], published[figure].get("deviation", 0.0)),
                 summary(result.values(figure)),

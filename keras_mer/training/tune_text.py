@@ -15,6 +15,7 @@ from keras_mer.data import Dataset
 from keras_mer.features import TextAdapters, TextEncoder, _minilm
 from keras_mer.layers import MaskedAveragePooling1D
 from keras_mer.training.fit import Report, fit, make_optimizer
+from keras_mer.training.prepare import number_of_classes
 from keras_mer.training.recipe import Recipe
 
 ADAPTERS = "text_adapters.safetensors"
@@ -114,9 +115,7 @@ def _lower_features(recipe: Recipe, dataset: Dataset) -> Dataset:
 def _head(dataset: Dataset) -> keras.layers.Layer:
     if dataset.description["task"] == "regression":
         return keras.layers.Dense(1, name="head")
-    names = dataset.description["label_names"]
-    classes = len(names) if names else int(dataset.labels.max()) + 1
-    return keras.layers.Dense(classes, activation="softmax", name="head")
+    return keras.layers.Dense(number_of_classes(dataset), activation="softmax", name="head")
 
 
 def _set_dropout(block: Any, rate: float, seed: int) -> None:

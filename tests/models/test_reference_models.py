@@ -1,4 +1,4 @@
-"""TFN, LMF, MulT and EF-LSTM: what the four owe alike."""
+"""TFN, LMF, MulT, EF-LSTM and the plain fusions: what the six owe alike."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ from keras import ops
 from layer_test import to_numpy
 from model_inputs import lengthen, spoil
 
-from keras_mer.models import EFLSTM, LMF, TFN, MulT
+from keras_mer.models import EFLSTM, LMF, TFN, EarlyFusionNetwork, LateFusionNetwork, MulT
 
 FEATURES = {"text": 4, "audio": 3, "video": 2}
 STEPS = 6
@@ -33,6 +33,12 @@ MAKERS = {
         attention_dropout=0.0,
         memory_dropout=0.0,
         **QUIET,
+    ),
+    "EarlyFusionNetwork": lambda **k: EarlyFusionNetwork(
+        **{"features": FEATURES, "hidden_units": [8, 4], "dropout": 0.0, **k}
+    ),
+    "LateFusionNetwork": lambda **k: LateFusionNetwork(
+        **{"features": FEATURES, "hidden_units": 4, "dropout": 0.0, **k}
     ),
 }
 each_model = pytest.mark.parametrize("name", MAKERS)
@@ -89,7 +95,7 @@ def test_what_is_masked_has_no_influence(models, name):
 
 @each_model
 def test_any_modality_may_be_missing(models, name):
-    """All four answer, differently for each that is left out, and finitely for none."""
+    """All six answer, differently for each that is left out, and finitely for none."""
     inputs, _ = task(rows=1)
     answers = []
     for missing in ([], ["text"], ["audio"], ["text", "audio"], ["text", "audio", "video"]):
@@ -113,6 +119,8 @@ LOSSES = {
     "LMF": [0.310751, 0.309762, 0.308836],
     "EFLSTM": [0.302830, 0.293511, 0.285044],
     "MulT": [4.307289, 3.125885, 1.231185],
+    "EarlyFusionNetwork": [0.775266, 0.717716, 0.663723],
+    "LateFusionNetwork": [0.644959, 0.634689, 0.625736],
 }
 
 
@@ -143,7 +151,8 @@ def test_a_modality_that_is_missing_throughout_is_not_trained(name):
     model.compile(keras.optimizers.SGD(0.1), "mse")
     model.fit(inputs, labels, batch_size=8, verbose=0)
     moved = {w.path for w in model.weights if not (to_numpy(w) == before[w.path]).all()}
-    reader = {"MulT": "audio_memory", "EFLSTM": None}.get(name, "encoder_audio")
+    joined = {"EFLSTM": None, "EarlyFusionNetwork": None}  # one network reads all modalities
+    reader = {"MulT": "audio_memory", **joined}.get(name, "encoder_audio")
     assert moved
     assert not [path for path in moved if reader and reader in path]
     if name == "EFLSTM":
@@ -281,3 +290,43 @@ def test_ef_lstm_aligns_the_real_steps_alone():
 def test_names_what_does_not_fit(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_late_fusion_trains_its_networks_apart():
+    """What text learns is the same beside audio as beside noise in its place."""
+    moved = []
+    for scale in (1, 5):
+        model = fill(MAKERS["LateFusionNetwork"](features={"text": 4, "audio": 3}))
+        inputs, labels = task({"text": 4, "audio": 3, "video": 1}, rows=8)
+        inputs = {k: x for k, x in inputs.items() if not k.startswith("video")}
+        inputs["audio"] *= scale
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(inputs, labels, batch_size=8, verbose=0)
+        text = [model.encode["text"], model.output_layer.heads["text"]]
+        moved.append([to_numpy(w) for layer in text for w in layer.weights])
+    for one, two in zip(*moved, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_late_fusion_averages_what_is_there():
+    model = fill(MAKERS["LateFusionNetwork"](outputs=3, activation="softmax", weighted=False))
+    inputs, _ = task(rows=2)
+    inputs = {k: np.ones_like(x) if k.endswith("mask") else x for k, x in inputs.items()}
+    nothing = {f"{m}_mask": np.zeros((2, STEPS), "bool") for m in FEATURES}
+    alone = [
+        predict(model, {**inputs, **nothing, f"{m}_mask": inputs[f"{m}_mask"]}) for m in FEATURES
+    ]
+    np.testing.assert_allclose(predict(model, inputs), np.mean(alone, axis=0), atol=1e-6)
+    pair = {**inputs, "video_mask": nothing["video_mask"]}
+    np.testing.assert_allclose(predict(model, pair), np.mean(alone[:2], axis=0), atol=1e-6)
+
+
+def test_late_fusion_learns_whom_to_trust():
+    model = fill(MAKERS["LateFusionNetwork"](features={"text": 4, "audio": 3}))
+    inputs, labels = task({"text": 4, "audio": 3, "video": 1})
+    inputs = {k: x for k, x in inputs.items() if not k.startswith("video")}
+    inputs["audio"] = np.random.default_rng(0).normal(size=inputs["audio"].shape)
+    model.compile(keras.optimizers.Adam(0.02), "mse")
+    model.fit(inputs, labels, batch_size=ROWS, epochs=60, verbose=0)
+    text, audio = to_numpy(model.output_layer.shares)
+    assert text > audio + 0.5
