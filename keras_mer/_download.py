@@ -138,7 +138,7 @@ def _fetch_once(
     try:
         with written_aside(path) as aside:
             if address.startswith("hf://"):
-                _from_hub(address, file, aside)
+                from_hub(address, file, aside)
             else:
                 _from_web(address, file, aside, bar(file))
             try:
@@ -179,12 +179,17 @@ def _from_web(address: str, file: str, path: Path, bar: Bar) -> None:
         bar.close()
 
 
-def _from_hub(address: str, file: str, path: Path) -> None:
+def from_hub(address: str, file: str, path: Path) -> None:
+    """Fetches a file of a repository of the Hugging Face Hub.
+
+    Raises:
+        MirrorError: if it cannot be had.
+    """
     try:
         hub = need("huggingface_hub", "hub", f"to fetch from {address}")
+        errors = need("huggingface_hub.errors", "hub", f"to fetch from {address}")
     except ImportError as error:
         raise MirrorError(str(error)) from error
-    errors = hub.errors
     parts = _HF.fullmatch(address)
     assert parts is not None, address
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".hub-") as folder:

@@ -42,7 +42,12 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
         yield aside
         if path.exists():
             os.rename(path, replaced)
-        os.rename(aside, path)
+        try:
+            os.rename(aside, path)
+        except OSError:
+            if replaced.exists():
+                os.rename(replaced, path)
+            raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)

@@ -258,6 +258,30 @@ def test_a_home_that_cannot_be_written(home, mirror, write_entry):
         resolve.resolve("a")
 
 
+@pytest.mark.once
+def test_a_fresh_process_fetches_from_the_hub(tmp_path):
+    """huggingface_hub imports its parts when they are asked for, and only some of them."""
+    pytest.importorskip("huggingface_hub")
+    program = (
+        "import huggingface_hub\n"
+        "def absent(*_, **__):\n"
+        "    from huggingface_hub.errors import RemoteEntryNotFoundError as Error\n"
+        "    raise Error.__new__(Error)\n"
+        "huggingface_hub.hf_hub_download = absent\n"
+        "import sys, keras_mer.zoo\n"
+        "try: keras_mer.zoo.load('hf://org/zoo/a')\n"
+        "except FileNotFoundError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        env={**os.environ, "KERAS_MER_HOME": str(tmp_path / "home")},
+    )
+    assert "it has no such file (HTTP 404)" in done.stdout, done.stderr
+
+
 class TestHub:
     @pytest.fixture
     def hub(self, tmp_path, monkeypatch):
