@@ -1,6 +1,7 @@
 """Recipes, training and evaluation."""
 
 from keras_mer.training.evaluate import evaluate, evaluate_subsets
+from keras_mer.training.publish_recipe import publish_recipe
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.reproduce import Comparison, Reproduction, reproduce
 from keras_mer.training.train import Run, train
@@ -15,6 +16,7 @@ __all__ = [
     "evaluate",
     "evaluate_subsets",
     "publish",
+    "publish_recipe",
     "reproduce",
     "train",
     "train_seeds",

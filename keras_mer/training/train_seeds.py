@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_mer import metrics, zoo
 from keras_mer._files import written_aside
+from keras_mer._widths import specification_of
 from keras_mer.data import Dataset
 from keras_mer.layers._modalities import modality_order
 from keras_mer.training.evaluate import evaluate_subsets
@@ -145,7 +146,7 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
         "protocol": result.recipe.evaluation["protocol"],
         "seeds": [run.seed for run in result.runs],
         "features": {
-            **{m: {"dimension": width} for m, width in best.model.config["features"].items()},
+            **{m: specification_of(w) for m, w in best.model.config["features"].items()},
             **best.preprocessor.specification,
         },
         "metrics": {name: result.values(name) for name in figures},
