@@ -72,7 +72,7 @@ def load(
     if weights and not entry.pretrained:
         raise FileNotFoundError(_how_to_train(entry))
     try:
-        model = from_config(read_json(entry_file(entry, CONFIG)), dtype)
+        model = from_config(read_json(entry_file(entry, CONFIG)), dtype, fresh=not weights)
     except ValueError as error:
         raise ValueError(f"the entry {entry.name} ({entry.folder}): {error}") from error
     if weights:
