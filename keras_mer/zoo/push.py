@@ -47,6 +47,7 @@ def push(name: Name, target: Name, *, private: bool = False, message: str | None
             another name or from a newer keras-mer.
         FileNotFoundError: if there is no such entry, or one of its files is missing.
         FileExistsError: if something that is no entry is in the way.
+        OSError: if the folder cannot be written.
         ConnectionError: if the Hub could not be reached, or refuses.
         ImportError: if huggingface_hub is not installed.
 
@@ -86,12 +87,18 @@ def _into_folder(entry: Entry, files: dict[str, Path], zoo: Path) -> Path:
         raise FileExistsError(
             f"{folder} is there and is no entry: remove it, or give another folder"
         )
-    with folder_written_aside(folder) as aside:
-        for file, path in files.items():
-            (aside / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, aside / file)
-            verify(aside / file, entry.files[file])
-        shutil.copyfile(entry.folder / METADATA, aside / METADATA)
+    try:
+        with folder_written_aside(folder) as aside:
+            for file, path in files.items():
+                (aside / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, aside / file)
+                verify(aside / file, entry.files[file])
+            shutil.copyfile(entry.folder / METADATA, aside / METADATA)
+    except OSError as error:
+        raise OSError(
+            f"{folder} cannot be written ({error.strerror or error}), and is as it was: free or "
+            "allow the space, or give another folder"
+        ) from error
     return folder
 
 
