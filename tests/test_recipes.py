@@ -218,16 +218,16 @@ class TestPublishRecipe:
         ],
     )
     def test_a_malformed_description_is_named(self, folder, old, new, said):
-        about = folder / "about.toml"
-        about.write_text(about.read_text().replace(old, new, 1))
+        data = folder / "data.toml"
+        data.write_text(data.read_text().replace(old, new, 1))
         before = (folder / "metadata.json").read_bytes()
-        with pytest.raises(ValueError, match=f"about.toml.*{said}"):
+        with pytest.raises(ValueError, match=f"data.toml.*{said}"):
             publish_recipe(folder)
         assert (folder / "metadata.json").read_bytes() == before
 
     def test_a_missing_file_is_named(self, folder):
-        (folder / "about.toml").unlink()
-        with pytest.raises(FileNotFoundError, match=r"about\.toml"):
+        (folder / "data.toml").unlink()
+        with pytest.raises(FileNotFoundError, match=r"data\.toml"):
             publish_recipe(folder)
 
 

@@ -13,7 +13,7 @@ from keras_mer.training.train import build_model
 from keras_mer.zoo.entry import RECIPE
 from keras_mer.zoo.needs import check_needs
 
-ABOUT, NOTES = "about.toml", "notes.md"
+ABOUT, DATA, NOTES = "about.toml", "data.toml", "notes.md"
 
 
 def publish_recipe(folder: str | Path, **about: Any) -> Path:
@@ -23,18 +23,19 @@ def publish_recipe(folder: str | Path, **about: Any) -> Path:
     `load(name, weights=False)` gives the model of the recipe.
 
     Args:
-        folder: holds `recipe.toml`; `about.toml`, which has `features` (per modality its
-            `dimension`, or the `shape` of a frame too, and its `extractor`), `needs`, whose
-            fields are those of `keras_mer.zoo.needs.NEEDS`, and what else `save_entry` takes,
-            such as `data`, `split`, `task` and `paper`; and maybe `notes.md` for the card.
-        **about: further arguments of `keras_mer.zoo.save_entry`, before those of the file.
+        folder: holds `recipe.toml`; `data.toml`, which has `features` (per modality its
+            `dimension`, of frames the `shape` too, and its `extractor`), `needs`, whose fields
+            are those of `keras_mer.zoo.needs.NEEDS`, and `data`, `split`, `task`,
+            `label_names` and `label_range` as `save_entry` takes them; and maybe `about.toml`
+            with `licence` and `paper`, and `notes.md` for the card.
+        **about: further arguments of `keras_mer.zoo.save_entry`, before those of the files.
 
     Returns:
         The folder.
 
     Raises:
-        FileNotFoundError: if recipe.toml or about.toml is missing.
-        ValueError: if one of them is malformed.
+        FileNotFoundError: if recipe.toml or data.toml is missing.
+        ValueError: if a file is malformed.
 
     Example:
 
@@ -44,7 +45,7 @@ def publish_recipe(folder: str | Path, **about: Any) -> Path:
     """
     folder = Path(folder).expanduser()
     recipe = Recipe.read(folder / RECIPE)
-    described = _read_about(folder / ABOUT)
+    described = _read_data(folder / DATA)
     features, needs = described.pop("features"), described.pop("needs")
     notes = folder / NOTES
     model = build_model(recipe, Preprocessor(features, {}, {}), seed=1)
@@ -57,16 +58,14 @@ def publish_recipe(folder: str | Path, **about: Any) -> Path:
         "extra": {"needs": needs},
         "overwrite": True,
         **described,
+        **(_read_toml(folder / ABOUT) if (folder / ABOUT).exists() else {}),
     }
     return zoo.save_entry(model, folder, **{**options, **about})
 
 
-def _read_about(path: Path) -> dict[str, Any]:
-    try:
-        about = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not valid TOML: {error}") from None
-    features = about.get("features")
+def _read_data(path: Path) -> dict[str, Any]:
+    content = _read_toml(path)
+    features = content.get("features")
     if not isinstance(features, dict) or not all(
         isinstance(given, dict) and "dimension" in given for given in features.values()
     ):
@@ -75,6 +74,13 @@ def _read_about(path: Path) -> dict[str, Any]:
             f"[features.text] dimension = 768; it gives {features!r}"
         )
     try:
-        return {**about, "needs": check_needs(about.get("needs"))}
+        return {**content, "needs": check_needs(content.get("needs"))}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path} is not valid TOML: {error}") from None
