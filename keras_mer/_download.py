@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from keras_mer._extras import need
-from keras_mer._files import remove_leftovers, written_aside
+from keras_mer._files import UnusableError, remove_leftovers, written_aside
 from keras_mer._progress import Bar, DownloadBar
 
 TIMEOUT = 30.0
@@ -32,12 +32,16 @@ class MirrorError(Exception):
     Attributes:
         absent: whether the mirror answered that it has no such file.
         again: whether another attempt may succeed.
+        unusable: whether it gave a whole file that cannot be used.
     """
 
-    def __init__(self, reason: str, absent: bool = False, again: bool = False) -> None:
+    def __init__(
+        self, reason: str, absent: bool = False, again: bool = False, unusable: bool = False
+    ) -> None:
         super().__init__(reason)
         self.absent = absent
         self.again = again
+        self.unusable = unusable
 
 
 def offline() -> bool:
@@ -71,6 +75,7 @@ def fetch(
     check: Callable[[Path], object],
     bar: Callable[[str], Bar] = DownloadBar,
     instead: str = "add a mirror to KERAS_MER_MIRRORS",
+    by_hand: str | None = None,
 ) -> str:
     """Fetches `file` to `path` from the first mirror that has it whole.
 
@@ -81,9 +86,11 @@ def fetch(
         addresses: the mirrors, in the order in which they are asked.
         file: its path at each of them.
         path: where it goes.
-        check: raises a `ValueError` unless the file is whole.
+        check: raises a `ValueError` unless the file is whole, an `UnusableError` if it is whole
+            and cannot be used.
         bar: makes the progress bar of an attempt out of the name of the file.
         instead: what else the user may do if no mirror gives it.
+        by_hand: what to put where without a mirror; the file at `path` by default.
 
     Returns:
         The address of the mirror that gave it.
@@ -92,6 +99,7 @@ def fetch(
         FileNotFoundError: if there is no mirror, or each answers that it has no such file.
         ConnectionError: if none gave it for any other reason; each reason is named.
         OSError: if `path` cannot be written.
+        ValueError: if what they gave is whole and cannot be used.
     """
     check_may_fetch(addresses, file, path)
     remove_leftovers(path.parent)
@@ -108,7 +116,9 @@ def fetch(
             else:
                 return address
     reasons = "; ".join(f"{address}: {error}" for address, error in failures.items())
-    otherwise = f"{instead}, or put the file at {path} yourself"
+    if any(error.unusable for error in failures.values()):
+        raise ValueError(f"{file} cannot be used ({reasons})")
+    otherwise = f"{instead}, or {by_hand or f'put the file at {path}'} yourself"
     if all(error.absent for error in failures.values()):
         raise FileNotFoundError(f"{file} is at none of the mirrors ({reasons}): {otherwise}")
     raise ConnectionError(f"{file} could not be fetched ({reasons}): try again later, {otherwise}")
@@ -138,13 +148,15 @@ def _fetch_once(
     try:
         with written_aside(path) as aside:
             if address.startswith("hf://"):
-                _from_hub(address, file, aside)
+                from_hub(address, file, aside)
             else:
                 _from_web(address, file, aside, bar(file))
             try:
                 check(aside)
             except ValueError as error:
-                reason = str(error).replace(str(aside), path.name)
+                reason = str(error).replace(f"{aside}: ", "").replace(str(aside), Path(file).name)
+                if isinstance(error, UnusableError):
+                    raise MirrorError(reason, unusable=True) from error
                 raise MirrorError(f"what it sent is damaged: {reason}", again=True) from error
     except OSError as error:
         # On Windows a file that another process has just put there, and reads, stays in place.
@@ -152,8 +164,8 @@ def _fetch_once(
             check(path)
             return
         raise OSError(
-            f"{path} cannot be written ({error.strerror or error}): free or allow the space, or "
-            "choose another folder (KERAS_MER_HOME holds the usual ones)"
+            f"{path.parent} cannot be written ({error.strerror or error}): free or allow the "
+            "space, or choose another folder (KERAS_MER_HOME holds the usual ones)"
         ) from error
 
 
@@ -179,12 +191,17 @@ def _from_web(address: str, file: str, path: Path, bar: Bar) -> None:
         bar.close()
 
 
-def _from_hub(address: str, file: str, path: Path) -> None:
+def from_hub(address: str, file: str, path: Path) -> None:
+    """Fetches a file of a repository of the Hugging Face Hub.
+
+    Raises:
+        MirrorError: if it cannot be had.
+    """
     try:
         hub = need("huggingface_hub", "hub", f"to fetch from {address}")
+        errors = need("huggingface_hub.errors", "hub", f"to fetch from {address}")
     except ImportError as error:
         raise MirrorError(str(error)) from error
-    errors = hub.errors
     parts = _HF.fullmatch(address)
     assert parts is not None, address
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".hub-") as folder:

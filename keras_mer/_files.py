@@ -14,6 +14,10 @@ from typing import Any
 _LEFTOVER = re.compile(r"\.[0-9a-f]{32}-.*|\..*-[0-9a-f]{32}\..*")
 
 
+class UnusableError(ValueError):
+    """A file that is whole, but cannot be used: fetched again it would be the same."""
+
+
 @contextmanager
 def written_aside(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it if the block succeeds.
@@ -42,7 +46,12 @@ def folder_written_aside(path: str | Path) -> Iterator[Path]:
         yield aside
         if path.exists():
             os.rename(path, replaced)
-        os.rename(aside, path)
+        try:
+            os.rename(aside, path)
+        except OSError:
+            if replaced.exists():
+                os.rename(replaced, path)
+            raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)

@@ -17,6 +17,7 @@ from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
 from keras_mer.cli.extract import extract
 from keras_mer.cli.predict import predict
+from keras_mer.cli.push import push
 from keras_mer.cli.reproduce import reproduce
 from keras_mer.cli.sources import app as sources_app
 from keras_mer.cli.train import train
@@ -62,6 +63,7 @@ app.command("evaluate")(evaluate)
 app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("extract")(extract)
+app.command("push")(push)
 app.command("list")(show_list)
 app.command("card")(show_card)
 app.add_typer(data_app, name="data")

@@ -11,10 +11,12 @@ from keras_mer.cli._command import Debug, command
 from keras_mer.cli._run_progress import RunProgress
 from keras_mer.cli._tables import show, subset_table
 
+RECIPE = "recipe.toml"
+
 
 @command
 def train(
-    recipe: Annotated[Path, typer.Argument(help="A recipe.toml.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe.toml, or an entry that has one.")],
     data: Annotated[Path, typer.Option(help="The folder or file with the data.")],
     seeds: Annotated[int, typer.Option(min=1, help="Train from the seeds 1 to this.")] = 1,
     modalities: Annotated[
@@ -35,7 +37,8 @@ def train(
         from keras_mer.training import Recipe, publish, train_seeds
         from keras_mer.training.train_seeds import shown
 
-    read = Recipe.read(recipe)
+    path = _recipe_file(recipe)
+    read = Recipe.read(path)
     if modalities:
         chosen = modalities.split(",")
         name = f"{read.name}-{'-'.join(chosen)}"
@@ -51,4 +54,15 @@ def train(
     )
     show(table)
     if entry:
-        typer.echo(f"wrote {publish(result, entry)}")
+        own = modalities is not None or (entry / RECIPE).exists()
+        written = publish(result, entry) if own else publish(result, entry, recipe=path)
+        typer.echo(f"wrote {written}")
+
+
+def _recipe_file(text: str) -> Path:
+    """The path of a recipe, given as such or as the name or folder of an entry."""
+    if Path(text).is_file() or text.endswith(".toml"):
+        return Path(text)
+    from keras_mer.zoo.resolve import entry_file, resolve
+
+    return entry_file(resolve(text), RECIPE)

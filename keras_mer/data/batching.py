@@ -51,12 +51,20 @@ def pad(
 
 
 def padded_inputs(
-    features: Mapping[str, Ragged], lengths: Mapping[str, int]
+    features: Mapping[str, Ragged],
+    lengths: Mapping[str, int],
+    shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """The inputs of a model: `text`, `text_mask`, ..., padded to the length of each modality."""
+    """The inputs of a model: `text`, `text_mask`, ..., padded to the length of each modality.
+
+    The steps of a modality in `shapes` get that shape, such as (height, width, channels).
+    """
     inputs = {}
     for modality, rows in in_order(features).items():
-        inputs[modality], inputs[f"{modality}_mask"] = pad(rows, lengths[modality])
+        values, mask = pad(rows, lengths[modality])
+        shape = (shapes or {}).get(modality, values.shape[2:])
+        inputs[modality] = values.reshape(*values.shape[:2], *shape)
+        inputs[f"{modality}_mask"] = mask
     return inputs
 
 
@@ -95,6 +103,8 @@ class Batches(keras.utils.PyDataset):
             which are not used, show a model some batches of its first epoch twice and others
             not at all.
         max_queue_size: how many batches the workers may be ahead.
+        shapes: per modality the shape of a step, such as (height, width, channels) of frames
+            that are rows of numbers in `features`.
 
     Output:
         `batches[i]` is `(inputs, labels)`, with inputs such as `text` (batch, time, dim)
@@ -121,9 +131,11 @@ class Batches(keras.utils.PyDataset):
         sample_weights: Any = None,
         workers: int = 0,
         max_queue_size: int = 4,
+        shapes: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         super().__init__(max_queue_size=max_queue_size)
         self.features = in_order(features)
+        self.shapes = dict(shapes or {})
         self.labels = np.asarray(labels)
         self.sample_weights = (
             None if sample_weights is None else np.asarray(sample_weights, "float32")
@@ -187,7 +199,7 @@ class Batches(keras.utils.PyDataset):
     def _batch(self, bucket: Bucket) -> tuple[Any, ...]:
         rows, lengths = bucket
         features = {name: ragged.take(rows) for name, ragged in self.features.items()}
-        inputs = padded_inputs(features, dict(zip(features, lengths, strict=True)))
+        inputs = padded_inputs(features, dict(zip(features, lengths, strict=True)), self.shapes)
         if self.sample_weights is None:
             return inputs, self.labels[rows]
         return inputs, self.labels[rows], self.sample_weights[rows]

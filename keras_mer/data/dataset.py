@@ -43,7 +43,8 @@ class Dataset:
         description: plain JSON: `name`; `task` ("regression" or "classification"; by default
             int labels are classes); `label_names`; `label_range`; `protocol`, how its numbers
             are computed; `terms` of use; `split_name`; `features`, per modality its
-            `extractor`, `dimension` and what else describes it; `leaks`, records of
+            `extractor`, `dimension` and what else describes it, such as the `shape` (height,
+            width, channels) of frames, whose product `dimension` is; `leaks`, records of
             `modality`, `groups` and `reason` for features that were made with the labels of
             these groups, which may then only be trained on; `cautions`, sentences on what
             else to know before trusting a score.
@@ -141,14 +142,14 @@ class Dataset:
         Returns:
             The inputs, `text` (n, time, dim) float32 and `text_mask` (n, time) bool and so on
             for each modality, and the labels. A missing modality is zeros with a mask that is
-            False throughout.
+            False throughout. Steps that the description gives a `shape` have it in place of dim.
         """
         rows, features = self._selected(split, modalities)
         lengths = {}
         for name, ragged in features.items():
             longest = max(int(ragged.lengths.max(initial=0)), 1)
             lengths[name] = longest if max_length is None else min(longest, max_length)
-        return batching.padded_inputs(features, lengths), self.labels[rows]
+        return batching.padded_inputs(features, lengths, self._shapes), self.labels[rows]
 
     def batches(
         self,
@@ -178,6 +179,7 @@ class Dataset:
             sample_weights=sample_weights,
             workers=workers,
             max_queue_size=max_queue_size,
+            shapes=self._shapes,
         )
 
     def dialogue_batches(
@@ -406,6 +408,12 @@ class Dataset:
                         file.append(steps)
                     hashes[name] = file.finish()
             _folder.write_rows(aside, members, hashes)
+
+    @property
+    def _shapes(self) -> dict[str, Any]:
+        """The shape of a step, of the modalities for which one is described."""
+        described = self.description["features"]
+        return {name: given["shape"] for name, given in described.items() if given.get("shape")}
 
     def _rows(self, split: str | None) -> np.ndarray:
         if split is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,6 +96,12 @@ def _specifications(
             raise ValueError(
                 f"the description says that {modality} has {complete[modality]['dimension']} "
                 f"dimensions; the features have {dim}"
+            )
+        shape = complete[modality].get("shape")
+        if shape is not None and math.prod(shape) != dim:
+            raise ValueError(
+                f"the description says that a step of {modality} has the shape {shape}, which is "
+                f"{math.prod(shape)} values; the features have {dim}"
             )
     return complete
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer._types import Tensor
 from keras_mer.layers import (
     CascadedCrossModalEncoder,
@@ -189,13 +190,11 @@ class CMMSF(MultimodalModel):
             "cascade": cascade,
             "recurrent": recurrent,
             "convolution": convolution,
-            "look_initializer": keras.saving.serialize_keras_object(
-                keras.initializers.get(look_initializer)
-            ),
+            "look_initializer": serialized(keras.initializers.get(look_initializer)),
             "pooling": pooling,
             "hidden_units": hidden_units,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer._types import Tensor
 from keras_mer.layers import (
     MaskedAveragePooling1D,
@@ -246,7 +247,7 @@ class DeepMSIMER(MultimodalModel):
         self.config = {
             "features": {m: w if isinstance(w, int) else list(w) for m, w in features.items()},
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "embed_dim": embed_dim,
             "depths": list(depths),
             "num_heads": list(num_heads),

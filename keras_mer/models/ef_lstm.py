@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_mer._serialized import serialized
 from keras_mer.layers import EarlyFusion, MaskedLSTM, MaskedResampling1D
 from keras_mer.layers._masking import resampled, union
 from keras_mer.layers._weighted import seed_of
@@ -126,7 +127,7 @@ class EFLSTM(MultimodalModel):
             "align": align,
             "dropout": dropout,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

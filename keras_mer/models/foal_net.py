@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer._types import Tensor, Tensors
 from keras_mer.layers import (
     CrossModalAttentionStack,
@@ -198,7 +199,7 @@ class FoalNet(MultimodalModel):
             "same_label_negatives": same_label_negatives,
             "missing_source": missing_source,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

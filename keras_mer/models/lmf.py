@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_mer._serialized import serialized
 from keras_mer.layers import LowRankFusion
 from keras_mer.layers._masking import presence
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
@@ -109,7 +110,7 @@ class LMF(MultimodalModel):
             "dropout": dropout,
             "recurrent": list(recurrent),
             "outputs": outputs,
-            "activation": keras.activations.serialize(activation),
+            "activation": serialized(activation),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

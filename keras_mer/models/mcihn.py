@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer.layers import (
     AdversarialAutoencoder,
     CrossModalAttention,
@@ -192,7 +193,7 @@ class MCIHN(MultimodalModel):
             "generator": generator,
             "gate": gate,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer._types import Tensor
 from keras_mer.layers import (
     AdaptiveMultimodalLinearPooling,
@@ -212,7 +213,7 @@ class MSRG(MultimodalModel):
             "dropout": dropout,
             "modality_dropout": modality_dropout,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer.layers import CrossModalTransformer, MaskedValidConvolution1D
 from keras_mer.layers._masking import last_step
 from keras_mer.layers._weighted import seed_of
@@ -200,7 +201,7 @@ class MulT(MultimodalModel):
             "residual_dropout": residual_dropout,
             "output_dropout": output_dropout,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer.layers import TensorFusion
 from keras_mer.layers._masking import presence
 from keras_mer.layers._weighted import seed_of
@@ -134,7 +135,7 @@ class TFN(MultimodalModel):
             "fusion_dropout": fusion_dropout,
             "recurrent": list(recurrent),
             "outputs": outputs,
-            "activation": keras.activations.serialize(activation),
+            "activation": serialized(activation),
             "output_range": output_range and list(output_range),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,

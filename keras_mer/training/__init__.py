@@ -6,6 +6,7 @@ from keras_mer.training.entry_data import entry_data
 from keras_mer.training.evaluate import evaluate, evaluate_subsets
 from keras_mer.training.predicted import Predicted
 from keras_mer.training.publish import publish
+from keras_mer.training.publish_recipe import publish_recipe
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.reproduce import ReproducedFigure, Reproduction, reproduce
 from keras_mer.training.score_card import score_card
@@ -28,6 +29,7 @@ __all__ = [
     "evaluate",
     "evaluate_subsets",
     "publish",
+    "publish_recipe",
     "reproduce",
     "score_card",
     "train",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_mer._widths import specification_of
 from keras_mer.data import Batches, Dataset, Preprocessor, Ragged, read
 from keras_mer.data._folder import found_saved
 from keras_mer.training.recipe import Recipe
@@ -106,13 +107,15 @@ def fit_preprocessor(recipe: Recipe, dataset: Dataset) -> Preprocessor:
     )
 
 
-def complete(dataset: Dataset, widths: dict[str, int]) -> Dataset:
+def complete(dataset: Dataset, widths: Mapping[str, Any]) -> Dataset:
     """The data set with exactly a model's modalities; what it has not is missing in every row."""
     for modality in set(dataset.modalities) - set(widths):
         dataset = dataset.without(modality)
     for modality, width in widths.items():
         if modality not in dataset.features:
-            dataset = dataset.with_features(modality, absent(len(dataset), width))
+            specification = specification_of(width)
+            rows = absent(len(dataset), specification["dimension"])
+            dataset = dataset.with_features(modality, rows, specification)
     return dataset
 
 

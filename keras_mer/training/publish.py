@@ -54,7 +54,7 @@ def _described(result: Result) -> dict[str, Any]:
         "protocol": result.recipe.evaluation["protocol"],
         "seeds": [run.seed for run in result.runs],
         "features": {
-            **{m: {"dimension": width} for m, width in best.model.config["features"].items()},
+            **{m: specification_of(w) for m, w in best.model.config["features"].items()},
             **best.preprocessor.specification,
         },
         "metrics": {name: result.values(name) for name in figures},

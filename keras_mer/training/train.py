@@ -13,6 +13,7 @@ from keras_mer import models
 from keras_mer._files import written_aside
 from keras_mer._quiet import quiet_start
 from keras_mer._version import __version__
+from keras_mer._widths import width_of
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.features import TextAdapters
 from keras_mer.training.fit import LOG, Report, fit, make_optimizer
@@ -133,7 +134,7 @@ def build_model(recipe: Recipe, preprocessor: Preprocessor, seed: int) -> keras.
     if name not in models.__all__:
         raise ValueError(f"there is no model {name!r}; there are {', '.join(models.__all__)}")
     arguments = {"seed": seed, **recipe.model["arguments"]}
-    widths = {m: given["dimension"] for m, given in preprocessor.specification.items()}
+    widths = {m: width_of(given) for m, given in preprocessor.specification.items()}
     arguments["features"] = {**arguments.get("features", {}), **widths}
     model = getattr(models, name)(**arguments)
     model.compile(make_optimizer(recipe.training), recipe.training["loss"])

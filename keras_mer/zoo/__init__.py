@@ -2,6 +2,7 @@
 
 from keras_mer.zoo.card import Card, card
 from keras_mer.zoo.load import load, metadata, preprocessor, text_adapters, verify
+from keras_mer.zoo.push import push
 from keras_mer.zoo.refresh import refresh_card
 from keras_mer.zoo.registry import list_models
 from keras_mer.zoo.save import save_entry
@@ -13,6 +14,7 @@ __all__ = [
     "load",
     "metadata",
     "preprocessor",
+    "push",
     "refresh_card",
     "save_entry",
     "text_adapters",

@@ -13,6 +13,7 @@ from keras_mer.zoo._card_tables import (
     table,
 )
 from keras_mer.zoo.entry import CARD, RECIPE, WEIGHTS
+from keras_mer.zoo.needs import needs_of, needs_section
 from keras_mer.zoo.resolve import Name, entry_file, resolve
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -178,6 +179,8 @@ def _use(metadata: Mapping[str, Any]) -> str:
     if WEIGHTS in metadata["files"]:
         code = f'import keras_mer\n\nmodel = keras_mer.zoo.load("{name}")'
         return f"## Use\n\n```python\n{code}\n```"
+    if needs := needs_of(metadata):
+        return needs_section(needs)
     if RECIPE in metadata["files"]:
         return f"## Training\n\n```\nkeras-mer train zoo/{name}/{RECIPE} --data DIR\n```"
     return ""

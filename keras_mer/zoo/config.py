@@ -1,16 +1,20 @@
 """From config.json to a model: only keras_mer's own classes, only plain arguments."""
 
 import inspect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 
 PACKAGE = "keras_mer"
 
 # What Keras writes for arguments that are objects, and that runs nothing when it is made again.
 PLAIN_KERAS = ("keras.initializers", "keras.regularizers", "keras.constraints")
+
+_BUILDING = threading.RLock()
 
 KERAS_ARGUMENTS = ("name", "dtype", "trainable")  # of any model, through **kwargs
 
@@ -48,12 +52,15 @@ def to_config(model: keras.Model) -> dict[str, Any]:
     return config
 
 
-def from_config(config: Mapping[str, Any], dtype: str | None = None) -> keras.Model:
+def from_config(
+    config: Mapping[str, Any], dtype: str | None = None, fresh: bool = True
+) -> keras.Model:
     """Builds the model that a config.json describes, with fresh weights.
 
     Args:
         config: the content of config.json.
         dtype: the Keras dtype policy to build it under; the current one by default.
+        fresh: `False` leaves the weights zero, for a model whose weights come from a file.
 
     Raises:
         ValueError: if it names a class other than those of keras_mer.models, if its arguments
@@ -74,7 +81,7 @@ def from_config(config: Mapping[str, Any], dtype: str | None = None) -> keras.Mo
     if not isinstance(arguments, Mapping):
         raise ValueError(f"config.json should give the arguments of {name} as an object")
     check_plain(arguments)
-    with _policy(dtype):
+    with _policy(dtype), nullcontext() if fresh else _zeros():
         try:
             return _build(known[name], dict(arguments), dtype)
         except (TypeError, ValueError) as error:
@@ -150,6 +157,42 @@ def _policy(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def _zeros() -> Iterator[None]:
+    """Weights that this thread makes are zeros; those of other threads are as ever.
+
+    To draw weights that a file will overwrite is most of the time that loading takes: JAX
+    compiles a program for every shape.
+    """
+    thread = threading.get_ident()
+    with _BUILDING:
+        add_weight = keras.layers.Layer.add_weight
+
+        def add_zeros(
+            layer: keras.layers.Layer,
+            shape: Any = None,
+            initializer: Any = None,
+            *rest: Any,
+            **how: Any,
+        ) -> Any:
+            if threading.get_ident() == thread:
+                initializer = _zero_array
+            return add_weight(layer, shape, initializer, *rest, **how)
+
+        keras.layers.Layer.add_weight = add_zeros
+        try:
+            yield
+        finally:
+            keras.layers.Layer.add_weight = add_weight
+
+
+def _zero_array(shape: Sequence[int], dtype: str | None = None) -> Any:
+    try:
+        return np.zeros(shape, dtype)
+    except TypeError:  # NumPy has no bfloat16
+        return keras.ops.zeros(shape, dtype)
 
 
 def _names() -> str:

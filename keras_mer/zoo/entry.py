@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from keras_mer._files import sha256
+from keras_mer._files import UnusableError, sha256
 from keras_mer._version import __version__
 
 FORMAT_VERSION = 1
@@ -122,7 +122,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             check_file_name(file)
             _check_record(file, record)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise UnusableError(f"{path}: {error}") from None
     return metadata
 
 

@@ -17,6 +17,7 @@ from keras_mer.zoo.entry import (
     Entry,
     read_json,
 )
+from keras_mer.zoo.needs import needs_of, needs_sentence
 from keras_mer.zoo.resolve import Name, entry_file, resolve
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def load(
     if weights and not entry.pretrained:
         raise FileNotFoundError(_how_to_train(entry))
     try:
-        model = from_config(read_json(entry_file(entry, CONFIG)), dtype)
+        model = from_config(read_json(entry_file(entry, CONFIG)), dtype, fresh=not weights)
     except ValueError as error:
         raise ValueError(f"the entry {entry.name} ({entry.folder}): {error}") from error
     if weights:
@@ -200,6 +201,11 @@ def _mismatch(error: Exception) -> str:
 
 def _how_to_train(entry: Entry) -> str:
     untrained = "or pass weights=False for the model with fresh weights"
+    if needs := needs_of(entry.metadata):
+        return (
+            f"the entry {entry.name} has a recipe but no weights, as its features may not be "
+            f"passed on: {needs_sentence(needs)}, {untrained}"
+        )
     if RECIPE not in entry.files:
         return f"the entry {entry.name} has no weights: train it and save it again, {untrained}"
     recipe = entry.folder / RECIPE

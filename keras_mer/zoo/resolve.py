@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from keras_mer._download import check_mirror, fetch, is_address, is_repository, offline
-from keras_mer._files import home, verify, written_aside
+from keras_mer._files import UnusableError, home, verify, written_aside
 from keras_mer.zoo.entry import (
     METADATA,
     ORIGIN,
@@ -107,8 +107,11 @@ def _by_name(name: str) -> Entry:
         downloads = cache() / name if fetched else None
         return Entry(name, folder, metadata, downloads, mirrors() if fetched else (), f"{name}/")
     addresses = mirrors()
-    if not addresses or offline():
-        raise _unknown(name, folders, "on this machine" if addresses else "")
+    if not addresses:
+        raise _unknown(name, folders, "")
+    if offline():
+        unasked = "on this machine, and KERAS_MER_OFFLINE forbids to ask a mirror (unset it)"
+        raise _unknown(name, folders, unasked)
     try:
         return _download(addresses, name, cache() / name, f"{name}/")
     except FileNotFoundError as error:
@@ -152,10 +155,11 @@ def _download(addresses: tuple[str, ...], name: str, folder: Path, at_mirrors: s
     def check(path: Path) -> None:
         received = read_metadata(path)["name"]
         if at_mirrors and received != name:
-            raise ValueError(f"expected the entry {name}, received {received}")
+            raise UnusableError(f"expected the entry {name}, received {received}")
 
+    by_hand = f"put the folder of the entry at {folder}"
     try:
-        origin = fetch(addresses, at_mirrors + METADATA, incoming, check)
+        origin = fetch(addresses, at_mirrors + METADATA, incoming, check, by_hand=by_hand)
         entry = Entry(name, folder, read_metadata(incoming), folder, addresses, at_mirrors)
         for file in entry.files:
             if file != WEIGHTS:

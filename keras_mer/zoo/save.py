@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from keras_mer._version import __version__
+from keras_mer._widths import specification_of
 from keras_mer.layers._modalities import check_same_modalities, modality_order
 from keras_mer.zoo.card import card_text
 from keras_mer.zoo.config import from_config, to_config
@@ -211,11 +212,14 @@ def _described_features(
         return {name: dict(features[name]) for name in modality_order(features)}
     given = {name: {} for name in read} if features is None else features
     check_same_modalities(given, read, system, "features")
-    described = {name: {"dimension": read[name], **given[name]} for name in modality_order(read)}
+    described = {
+        name: {**specification_of(read[name]), **given[name]} for name in modality_order(read)
+    }
     for name, said in described.items():
-        if said["dimension"] != read[name]:
+        expected = specification_of(read[name])["dimension"]
+        if said["dimension"] != expected:
             raise ValueError(
-                f"the model reads {name} of dimension {read[name]}; the features or the "
+                f"the model reads {name} of dimension {expected}; the features or the "
                 f"preprocessor give {said['dimension']}"
             )
     return described

@@ -253,3 +253,18 @@ def test_folds_that_leak_or_do_not_exist_are_refused(spoken):
     assert len(list(data.folds("half", valid=False, allow_leaks=True))) == 2
     with pytest.raises(ValueError, match="'actor': expected one of groups, speaker, session, half"):
         next(data.folds("actor"))
+
+
+def test_frames_keep_their_shape(tmp_path):
+    frames = [np.arange(24.0).reshape(2, 12), np.zeros((0, 12)), np.ones((1, 12))]
+    described = {"features": {"video": {"shape": [2, 2, 3]}}}
+    data = Dataset({"video": frames}, [0.0, 1.0, 2.0], ["train"] * 3, description=described)
+    data.save(tmp_path / "frames")
+    for each in (data, Dataset.load(tmp_path / "frames")):
+        inputs, _ = each.arrays("train")
+        assert inputs["video"].shape == (3, 2, 2, 2, 3)
+        assert inputs["video"][0, 1, 1, 0].tolist() == [18, 19, 20]
+        assert each.batches("train", 2)[0][0]["video"].shape == (2, 2, 2, 2, 3)
+    described["features"]["video"]["shape"] = [2, 2, 4]
+    with pytest.raises(ValueError, match=r"\[2, 2, 4\], which is 16 values; the features have 12"):
+        Dataset({"video": frames}, [0.0, 1.0, 2.0], ["train"] * 3, description=described)

@@ -135,6 +135,17 @@ def test_the_next_mirror_is_asked(tmp_path, mirror, monkeypatch, write_entry):
     assert weights_of("a") == b"second"
 
 
+def test_a_mirror_with_a_newer_entry_is_passed_over(mirror, monkeypatch, write_entry):
+    write_entry(mirror.folder / "new" / "a", format_version=9)
+    write_entry(mirror.folder / "a", marked(b"known"))
+    monkeypatch.setenv("KERAS_MER_MIRRORS", f"{mirror.address}/new")
+    with pytest.raises(ValueError, match=r"cannot be used .*format 9 .* pip install --upgrade"):
+        resolve.resolve("a")
+    assert mirror.asked == ["new/a/metadata.json"]
+    monkeypatch.setenv("KERAS_MER_MIRRORS", f"{mirror.address}/new,{mirror.address}")
+    assert weights_of("a") == b"known"
+
+
 def test_an_unknown_entry_names_the_nearest(home, mirror, write_entry):
     for name in ("cmmsf_mosi", "msrg_mosi", "foal_meld"):
         write_entry(home / "entries" / name)
@@ -166,7 +177,7 @@ def test_a_file_cannot_climb_out(mirror, home, tmp_path, write_entry, file):
     (folder / "metadata.json").write_text(json.dumps(metadata))
     with pytest.raises(ValueError, match="could lead out of its folder"):
         resolve.resolve("a", source=mirror.folder)
-    with pytest.raises(ConnectionError, match="could lead out of its folder"):
+    with pytest.raises(ValueError, match="could lead out of its folder"):
         resolve.resolve("a")
     assert not list(tmp_path.rglob("*evil*"))
 
@@ -256,6 +267,30 @@ def test_a_home_that_cannot_be_written(home, mirror, write_entry):
     home.write_text("a file where a folder should be")
     with pytest.raises(OSError, match="choose another folder"):
         resolve.resolve("a")
+
+
+@pytest.mark.once
+def test_a_fresh_process_fetches_from_the_hub(tmp_path):
+    """huggingface_hub imports its parts when they are asked for, and only some of them."""
+    pytest.importorskip("huggingface_hub")
+    program = (
+        "import huggingface_hub\n"
+        "def absent(*_, **__):\n"
+        "    from huggingface_hub.errors import RemoteEntryNotFoundError as Error\n"
+        "    raise Error.__new__(Error)\n"
+        "huggingface_hub.hf_hub_download = absent\n"
+        "import sys, keras_mer.zoo\n"
+        "try: keras_mer.zoo.load('hf://org/zoo/a')\n"
+        "except FileNotFoundError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=PACKAGE.parent,
+        env={**os.environ, "KERAS_MER_HOME": str(tmp_path / "home")},
+    )
+    assert "it has no such file (HTTP 404)" in done.stdout, done.stderr
 
 
 class TestHub:

@@ -203,7 +203,7 @@ def test_a_cache_that_cannot_be_written_is_named(home, server, public):
     root = sources.fetch("tiny")
     (root / "y.npy").unlink()
     read_only(home)
-    with nobody(), pytest.raises(OSError, match=r"y.npy cannot be written .* another folder"):
+    with nobody(), pytest.raises(OSError, match=r"tiny cannot be written .* another folder"):
         sources.fetch("tiny")
 
 
