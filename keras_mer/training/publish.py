@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_mer import metrics, zoo
+from keras_mer._widths import specification_of
 from keras_mer.training.card_figures import card_figures, card_pictures
 from keras_mer.training.train import LOG, RESULT, TUNING
 from keras_mer.training.train_seeds import Result, summary
