@@ -134,7 +134,7 @@ def test_trains_alike_on_every_backend(name):
     options = {"batch_size": ROWS, "shuffle": False, "verbose": 0}
     losses = model.fit(inputs, labels, epochs=70, **options).history["loss"]
     np.testing.assert_allclose(losses[:3], LOSSES[name], rtol=1e-4)
-    assert losses[-1] < 0.25 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
     still = {w.path for w in model.trainable_weights if (to_numpy(w) == before[w.path]).all()}
     # A bias of keys moves no softmax.
     assert {path for path in still if not ("key_" in path and path.endswith("bias"))} == set()
