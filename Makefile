@@ -31,7 +31,7 @@ suite: $(VENV)/.test
 		echo "== $$backend"; \
 		KERAS_BACKEND=$$backend $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not once"; \
 	done
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m once
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -q -n 2 --dist worksteal -m once
 	$(BIN)/python -m pytest -q -n 2 --doctest-modules keras_mer
 
 $(VENV)/bin/python:

@@ -6,19 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from minilm import need_minilm
 
 from keras_mer import Predictor, zoo
-from keras_mer.data import read_emodb, read_ravdess
-from keras_mer.training import evaluate, score_card
+from keras_mer.data import read_emodb, read_meld
+from keras_mer.training import Recipe, evaluate, score_card
+from keras_mer.training.prepare import read_data
 from keras_mer.zoo.entry import CONFIG
 from keras_mer.zoo.resolve import entry_file, resolve
 
 pytestmark = pytest.mark.once
 
 
-@pytest.mark.parametrize("name", ["foalnet_ravdess", "mcihn_mosi"])
-def test_an_entry_saved_before_an_argument_came_has_its_default(name):
-    entry = resolve(name)
+def test_an_entry_saved_before_an_argument_came_has_its_default():
+    entry = resolve("mcihn_mosi")
     assert "modality_dropout" not in json.loads(entry_file(entry, CONFIG).read_text())["config"]
     model = zoo.load(entry.folder)
     assert model.get_config()["modality_dropout"] == 0.0
@@ -50,9 +51,10 @@ def test_raw_recordings_of_unheard_speakers_score_as_the_card_says(real_data):
 def test_unseen_actors_score_as_the_card_says(real_data):
     metadata = zoo.metadata("foalnet_ravdess")
     run = metadata["published_seed"] - 1
-    dataset = read_ravdess(real_data / "ravdess/raw/au_mfcc.pkl", audio_width=259)
-    fold = zoo.preprocessor("foalnet_ravdess").apply(list(dataset.folds("actor", 5))[run])
-    figures = evaluate(zoo.load("foalnet_ravdess"), fold, "test", metadata["protocol"])
+    recipe = Recipe.read(entry_file(resolve("foalnet_ravdess"), "recipe.toml"))
+    dataset = read_data(recipe, real_data / "ravdess/raw/au_mfcc.pkl")
+    dataset = zoo.preprocessor("foalnet_ravdess").apply(dataset)
+    figures = evaluate(zoo.load("foalnet_ravdess"), dataset, "test", metadata["protocol"])
     for name, given in metadata["metrics"].items():
         assert figures[name] == pytest.approx(given["values"][run], abs=1e-6), name
 
@@ -70,3 +72,17 @@ def test_classes_and_calibration_are_those_of_the_published_weights(real_data, t
     metadata = zoo.metadata(folder)
     run = metadata["seeds"].index(metadata["published_seed"])
     assert accuracy == pytest.approx(metadata["metrics"]["wa"]["values"][run], abs=1e-6)
+
+
+def test_lines_in_their_scenes_score_as_the_card_says(real_data):
+    """From raw text through the tuned encoder and the dialogue, as a user would."""
+    need_minilm()
+    metadata = zoo.metadata("deepmsi_meld")
+    run = metadata["seeds"].index(metadata["published_seed"])
+    test = read_meld(real_data / "meld").subset("test")
+    predictions = Predictor("deepmsi_meld")(
+        text=list(test.transcripts), dialogue=list(test.columns["dialogue"])
+    )
+    names = metadata["label_names"]
+    right = [names.index(p.label) == y for p, y in zip(predictions, test.labels, strict=True)]
+    assert np.mean(right) == pytest.approx(metadata["metrics"]["wa"]["values"][run], abs=2e-3)

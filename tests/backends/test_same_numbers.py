@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from keras_mer import zoo
+
 PREDICT = """
 import sys
 import numpy as np
@@ -27,9 +29,7 @@ np.save(path, model.predict(inputs, verbose=0))
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(
-    "name", ["cmmsf_mosi", "cmmsf_emodb", "foalnet_ravdess", "msrg_mosi", "mcihn_mosi"]
-)
+@pytest.mark.parametrize("name", zoo.list_models(pretrained=True))
 def test_the_entry_predicts_the_same(name, tmp_path):
     backends = [b for b in ("tensorflow", "jax", "torch") if importlib.util.find_spec(b)]
     if len(backends) < 2:

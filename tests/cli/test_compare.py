@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from keras_mer.cli import app
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -47,7 +49,6 @@ def test_a_table_and_two_files(place):
     assert again.stdout.splitlines()[-4:] == result.stdout.splitlines()[-5:-1]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from generated import RECIPE, dataset
 
-from keras_mer.data import Dataset, generate
+from keras_mer.data import Dataset
 from keras_mer.metrics import confidence_interval, holm, paired_test, report
-from keras_mer.training import SYSTEMS, Recipe, compare, train
+from keras_mer.training import Recipe, compare, train
 from keras_mer.training.constant_baseline import constant_baseline
-from keras_mer.training.entrants import enter, find_systems
+from keras_mer.training.entrants import find_systems
 from keras_mer.training.linear_baseline import linear_baseline
 from keras_mer.training.shared_recipe import shared_recipe
+
+pytestmark = pytest.mark.once
 
 SHARED = Recipe.from_dict(
     {
@@ -175,7 +177,6 @@ def test_without_a_recipe_the_data_say_what_is_done(tmp_path):
     assert shared.data["standardize"] == ["audio", "video"]
 
 
-@pytest.mark.once
 def test_transcripts_are_read_by_the_text_encoder_where_there_are_no_features():
     data = Dataset({"audio": np.ones((3, 2))}, [0.0, 1, 2], ["train"] * 3, transcripts=list("abc"))
     shared = shared_recipe(data, protocol="mosi")
@@ -183,20 +184,6 @@ def test_transcripts_are_read_by_the_text_encoder_where_there_are_no_features():
     assert shared.data["text_encoder"]["extractor"] == "all-MiniLM-L6-v2"
     assert shared.data["standardize"] == ["audio"]
     assert shared_recipe(data, ["audio"], "mosi").data["text_encoder"] is None
-
-
-@pytest.mark.parametrize("like", ["mosi", "iemocap"])
-def test_all_systems_take_data_of_these_shapes(like):
-    data = generate(like, rows=30)
-    two = [m for m in data.modalities if m != "video"]
-    entered, left_out = enter(None, shared_recipe(data, two), data)
-    scores = like == "mosi"
-    absent = {"foalnet", "deepmsimer"} if scores else set()
-    assert set(left_out) == absent
-    assert {e.name for e in entered} == set(SYSTEMS) - absent - {"majority" if scores else "mean"}
-    assert all(e.parameters for e in entered if not e.baseline)
-    _, left_out = enter(None, shared_recipe(data), data)
-    assert ("it predicts classes" if scores else "two modalities") in left_out["foalnet"]
 
 
 def test_folds_are_pooled_and_counted_alike(tmp_path):
@@ -212,7 +199,6 @@ def test_folds_are_pooled_and_counted_alike(tmp_path):
         compare(data, ["mean", "linear"], folded, seeds=range(1, 6), folder=tmp_path)
 
 
-@pytest.mark.once
 def test_constant_baseline_by_hand():
     data = classes()
     found, size = constant_baseline(SHARED, data)
@@ -224,7 +210,6 @@ def test_constant_baseline_by_hand():
     np.testing.assert_allclose(found["valid"], scores.subset("train").labels.mean(), rtol=1e-6)
 
 
-@pytest.mark.once
 def test_linear_baseline_looks_at_deviations_and_past_what_is_missing():
     """Labels that are told by the deviation of text alone, with half of the audio missing."""
     rng = np.random.default_rng(0)
@@ -265,7 +250,6 @@ def test_says_what_does_not_fit(change, message, tmp_path):
         compare(grouped(), folder=tmp_path, **options)
 
 
-@pytest.mark.once
 def test_a_part_that_is_missing_is_named(tmp_path):
     data = grouped()
     whole = data.with_splits(np.where(data.splits == "valid", "train", data.splits))
@@ -275,7 +259,6 @@ def test_a_part_that_is_missing_is_named(tmp_path):
         compare(data, ["linear", "mean"], modalities=["video"], folder=tmp_path)
 
 
-@pytest.mark.once
 def test_entries_and_recipes_are_systems_too(tmp_path):
     (tmp_path / "own.toml").write_text(
         'name = "own"\nmodel.class = "TFN"\nevaluation.protocol = "mosi"'
