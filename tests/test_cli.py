@@ -109,7 +109,7 @@ def test_a_column_that_is_not_there(run, tmp_path):
     assert (status, rows) == (1, [])
     assert said == [
         f'keras-mer: {path} has no column "text"; its columns are id, said. '
-        "Choose one with --text-column, --audio-column or --video-column"
+        "Choose one with --text-column, --audio-column, --video-column or --dialogue-column"
     ]
 
 
