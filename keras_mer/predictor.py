@@ -511,6 +511,8 @@ def _check_scaled(model: Any, preprocessor: Preprocessor | None) -> None:
 
 def _gives_logits(model: Any) -> bool:
     """Whether the model ends with neither softmax nor sigmoid, changes of dtype aside."""
+    if hasattr(model, "system"):  # what a dialogue stands around
+        model = model.system
     for operation in reversed(model.operations):
         activation = getattr(operation, "activation", None)
         name = getattr(activation, "__name__", type(operation).__name__).lower()

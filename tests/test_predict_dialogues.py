@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from keras_mer._dialogue_rows import LONGEST, whole_dialogues
 from keras_mer.cli import app
+from keras_mer.models import DialogueModel
 from keras_mer.predictor import Predictor
 
 
@@ -86,3 +87,22 @@ def test_files_name_the_dialogue_of_a_row(suffix, predictor, tmp_path, monkeypat
     assert result.exit_code == 0, result.output
     found = [json.loads(line)["score"] for line in result.stdout.splitlines()]
     assert found == pytest.approx([0.04, 0.12, 0.04])
+
+
+@pytest.mark.parametrize("activation", ["softmax", None])
+def test_probabilities_are_those_of_the_model(activation):
+    arguments = {"projection_units": 4, "hidden_units": [4]}
+    sizes = {"units": 8, "context_units": 3, "outputs": 3, "activation": activation}
+    model = DialogueModel({"text": 4, "audio": 3}, "DeepMSIMER", arguments, **sizes)
+    rng = np.random.default_rng(0)
+    for weight in model.trainable_weights:
+        weight.assign(2 * rng.normal(size=weight.shape).astype("float32"))
+    predictor = Predictor(
+        model, text_encoder=CharacterEncoder(), metadata={"task": "classification"}
+    )
+    told = predictor(text=["ab", "c"])
+    given = model.predict(predictor.inputs(text=["ab", "c"]), verbose=0)[0, :2]
+    expected = given if activation else keras.ops.convert_to_numpy(ops.softmax(given))
+    found = [list(prediction.probabilities.values()) for prediction in told]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.ptp(expected) > 0.1
