@@ -140,7 +140,8 @@ def save_entry(
     fields = {
         "format_version": FORMAT_VERSION,
         "name": check_name(name or folder.resolve().name),
-        "system": config["class_name"],
+        # A DialogueModel is listed with the system that it puts a dialogue around.
+        "system": config["config"].get("system", config["class_name"]),
         "data": data,
         "modalities": modality_order(described),
         "trained_modalities": modality_order(

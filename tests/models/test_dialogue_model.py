@@ -101,6 +101,7 @@ def test_saves_loads_and_takes_a_new_head(tmp_path):
     assert again.get_config() == model.get_config()
     np.testing.assert_allclose(again.predict(inputs, verbose=0), expected, atol=1e-6)
     zoo.save_entry(model, tmp_path / "entry", name="mine")
+    assert zoo.metadata(tmp_path / "entry")["system"] == "MSRG"
     np.testing.assert_allclose(
         zoo.load(tmp_path / "entry").predict(inputs, verbose=0), expected, atol=1e-6
     )
