@@ -144,10 +144,14 @@ def test_the_test_part_is_not_looked_at_and_classes_are_told_apart(tmp_path):
 
 def test_without_text_nothing_is_tuned(tmp_path):
     data = dataset().with_features("audio", np.zeros((24, 3)))
-    alone = Recipe.from_dict({**RECIPE, "data": {**RECIPE["data"], "modalities": ["audio"]}})
-    arguments = {"features": {"text": 384}, "units": 4, "num_heads": 2, "recurrent": False}
-    alone.model["arguments"].clear()
-    alone.model["arguments"].update(arguments)
+    arguments = {**RECIPE["model"]["arguments"], "features": {"text": 384}}
+    alone = Recipe.from_dict(
+        {
+            **RECIPE,
+            "data": {**RECIPE["data"], "modalities": ["audio"]},
+            "model": {**RECIPE["model"], "arguments": arguments},
+        }
+    )
     assert train(alone, data, 1, tmp_path).text_adapters is None
 
 
