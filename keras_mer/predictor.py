@@ -404,22 +404,19 @@ class Predictor:
         dialogues = consecutive([row.get(DIALOGUE) for row in rows])
         numbers = np.arange(len(dialogues))
         batches = DialogueBatches(features, numbers, dialogues, batch_size=len(dialogues))
-        return self._padded(batches.features, batches[0][0]), batches.utterances
+        inputs: dict[str, np.ndarray] = batches[0][0]
+        return {name: _filled_up(x, _few(x.shape[1])) for name, x in inputs.items()}, (
+            batches.utterances
+        )
 
-    def _padded(
-        self, features: Mapping[str, Ragged], masks: Mapping[str, np.ndarray] | None = None
-    ) -> dict[str, np.ndarray]:
+    def _padded(self, features: Mapping[str, Ragged]) -> dict[str, np.ndarray]:
         """Inputs of one of few shapes; rows beyond the batch are wholly missing."""
         inputs = {}
         for name, rows in features.items():
-            length = self._inputs[name][0] or bucket(int(rows.lengths.max(initial=1)), smallest=8)
+            length = self._inputs[name][0] or _few(int(rows.lengths.max(initial=1)))
             values, mask = pad(rows, length=length, dim=rows.dim)
-            if masks is not None:  # a modality may be missing in the middle of a dialogue
-                known = masks[f"{name}_mask"]
-                mask[:, : known.shape[1]] &= known
-            beyond = bucket(len(rows)) - len(rows)
-            inputs[name] = np.pad(values, [(0, beyond), (0, 0), (0, 0)])
-            inputs[f"{name}_mask"] = np.pad(mask, [(0, beyond), (0, 0)])
+            inputs[name] = _filled_up(values, length)
+            inputs[f"{name}_mask"] = _filled_up(mask, length)
         return inputs
 
 
@@ -484,6 +481,18 @@ class _Results:
         probabilities = dict(zip(self.names, output.tolist(), strict=True))
         label = max(probabilities, key=probabilities.__getitem__)
         return Prediction(label=label, probabilities=probabilities, shares=shares)
+
+
+def _few(steps: int) -> int:
+    """As many steps or more, one of few numbers."""
+    return bucket(steps, smallest=8)
+
+
+def _filled_up(array: np.ndarray, steps: int) -> np.ndarray:
+    """(rows, steps, ...) with zeros after the rows and steps that there are."""
+    rows = bucket(len(array)) - len(array)
+    beyond = [(0, rows), (0, steps - array.shape[1])]
+    return np.pad(array, beyond + [(0, 0)] * (array.ndim - 2))
 
 
 def _model_inputs(model: Any) -> dict[str, tuple[int | None, int]]:

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer._types import Config, Tensor
 from keras_mer.layers import BidirectionalLSTM, MaskedLSTM
 from keras_mer.layers._weighted import seed_of
@@ -178,7 +179,7 @@ class DialogueModel(MultimodalModel):
             "input_dropout": as_config(input_dropout),
             "dropout": dropout,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

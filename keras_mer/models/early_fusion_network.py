@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer.layers import MaskedAveragePooling1D, MultilayerPerceptron
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 
@@ -93,7 +94,7 @@ class EarlyFusionNetwork(MultimodalModel):
             "hidden_units": list(hidden_units),
             "dropout": dropout,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_mer._serialized import serialized
 from keras_mer._types import Tensor
 from keras_mer.layers import DecisionFusion
 from keras_mer.layers._masking import presence
@@ -126,7 +127,7 @@ class LateFusionNetwork(MultimodalModel):
             "recurrent": list(recurrent),
             "weighted": weighted,
             "outputs": outputs,
-            "activation": keras.activations.serialize(keras.activations.get(activation)),
+            "activation": serialized(keras.activations.get(activation)),
             "seed": seed,
             "dtype": keras.dtype_policies.get(dtype).name,
         }

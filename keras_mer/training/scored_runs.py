@@ -19,12 +19,11 @@ from keras_mer.data import Dataset
 from keras_mer.training.entrants import Entrant
 from keras_mer.training.evaluate import predictions
 from keras_mer.training.fit import STATE
+from keras_mer.training.predicted import PREDICTIONS
 from keras_mer.training.prepare import encode_text, fold_of
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.train import TUNING, train_and_prepare
 from keras_mer.training.tune_text import tune_text
-
-PREDICTIONS = "predictions.npz"
 
 OnEpoch = Callable[[str, int, int, dict[str, Any]], None]
 """Called after every epoch with the system, the seed, the epoch and its figures."""
