@@ -44,7 +44,7 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml setup.py constraints.txt
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) -c constraints.txt -e ".[tensorflow,jax,torch,text,audio,faces,hub,plot,tensorboard,test]"
+	$(PIP) -c constraints.txt -e ".[tensorflow,jax,torch,text,audio,faces,hub,plot,tensorboard,tuner,onnx,openvino,litert,test]"
 	touch $@
 
 benchmarks: $(VENV)/.test
