@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from keras_mer import models
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.data.batching import padded_inputs
 from keras_mer.estimators._system_model import system_model
@@ -49,6 +51,30 @@ class Estimator(BaseEstimator):
     patience: int | None
     random_state: Any
     verbose: Any
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: of the model its class's name, its configuration as JSON, its weights.
+
+        Keras would pickle a `.keras` file with the optimizer's state, and import TensorFlow for it.
+        """
+        state = dict(super().__getstate__())
+        if "model_" in state:
+            model = state["model_"]
+            state["model_"] = (
+                type(model).__name__,
+                json.dumps(model.get_config()),
+                model.get_weights(),
+            )
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "model_" in state:
+            name, config, weights = state["model_"]
+            with _drawn_from(0):
+                model = getattr(models, name).from_config(json.loads(config))
+            model.set_weights(weights)
+            state = {**state, "model_": model}
+        super().__setstate__(state)
 
     def _read(self, X: Any, y: Any, numeric: bool) -> tuple[Dataset, np.ndarray]:
         """The rows to fit, and their targets, checked."""

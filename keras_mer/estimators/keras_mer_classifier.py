@@ -17,7 +17,8 @@ class KerasMERClassifier(ClassifierMixin, Estimator):
     """A system that tells classes apart, as a scikit-learn estimator.
 
     For tables of utterance vectors and for sequences, in pipelines, `cross_val_score` and
-    `GridSearchCV`. A fitted estimator can be pickled; its model then travels as a `.keras` file.
+    `GridSearchCV`. A fitted estimator can be pickled, for any backend; its model comes back
+    uncompiled.
 
     Args:
         system: a name in `keras_mer.training.SYSTEMS`, whose arguments then suit the data, or a
