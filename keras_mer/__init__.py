@@ -14,16 +14,20 @@ with quiet_start():
     from keras_mer import layers, losses, metrics, models
 
 if TYPE_CHECKING:
-    from keras_mer import data, explain, features, training, zoo
+    from keras_mer import data, estimators, explain, features, training, zoo
+    from keras_mer.estimators import KerasMERClassifier, KerasMERRegressor
     from keras_mer.predictor import Prediction, Predictor
 
-_ROOMS = ("data", "explain", "features", "training", "zoo")
+_ROOMS = ("data", "estimators", "explain", "features", "training", "zoo")
 
 __all__ = [
+    "KerasMERClassifier",
+    "KerasMERRegressor",
     "Prediction",
     "Predictor",
     "__version__",
     "data",
+    "estimators",
     "explain",
     "features",
     "layers",
@@ -41,4 +45,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f"keras_mer.{name}")
     if name in ("Prediction", "Predictor"):
         return getattr(import_module("keras_mer.predictor"), name)
+    if name in ("KerasMERClassifier", "KerasMERRegressor"):
+        return getattr(import_module("keras_mer.estimators"), name)
     raise AttributeError(f"module 'keras_mer' has no attribute {name!r}")

@@ -19,6 +19,7 @@ from keras_mer.cli.extract import extract
 from keras_mer.cli.predict import predict
 from keras_mer.cli.push import push
 from keras_mer.cli.reproduce import reproduce
+from keras_mer.cli.search import search
 from keras_mer.cli.sources import app as sources_app
 from keras_mer.cli.train import train
 
@@ -59,6 +60,7 @@ def main() -> None:
 app.command("predict")(predict)
 app.command("explain")(explain)
 app.command("train")(train)
+app.command("search")(search)
 app.command("evaluate")(evaluate)
 app.command("reproduce")(reproduce)
 app.command("compare")(compare)

@@ -1,5 +1,7 @@
 """Recipes, training, evaluation and comparison."""
 
+from typing import TYPE_CHECKING, Any
+
 from keras_mer.training.compare import compare
 from keras_mer.training.comparison import ComparedSystem, Comparison
 from keras_mer.training.entry_data import entry_data
@@ -10,9 +12,13 @@ from keras_mer.training.publish_recipe import publish_recipe
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.reproduce import ReproducedFigure, Reproduction, reproduce
 from keras_mer.training.score_card import score_card
+from keras_mer.training.search import Search, search
 from keras_mer.training.systems import SYSTEMS
 from keras_mer.training.train import Run, train
 from keras_mer.training.train_seeds import Result, train_seeds
+
+if TYPE_CHECKING:
+    from keras_mer.training.system_hyper_model import SystemHyperModel
 
 __all__ = [
     "SYSTEMS",
@@ -24,6 +30,8 @@ __all__ = [
     "Reproduction",
     "Result",
     "Run",
+    "Search",
+    "SystemHyperModel",
     "compare",
     "entry_data",
     "evaluate",
@@ -32,6 +40,16 @@ __all__ = [
     "publish_recipe",
     "reproduce",
     "score_card",
+    "search",
     "train",
     "train_seeds",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs keras-tuner, imported when it is first used."""
+    if name == "SystemHyperModel":
+        from keras_mer.training.system_hyper_model import SystemHyperModel
+
+        return SystemHyperModel
+    raise AttributeError(f"module 'keras_mer.training' has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def fit(
     seed: int,
     folder: Path,
     on_epoch: Report | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
 ) -> Follow:
     """Fits a compiled model as a recipe's [training] says, and gives it its best weights.
 
@@ -49,8 +50,9 @@ def fit(
         seed: of the order of the batches.
         folder: for log and state; what was interrupted in it goes on.
         on_epoch: called after every epoch.
+        callbacks: in place of TensorBoard's; they see the figures of the validation part.
     """
-    follow = Follow(model, recipe, dataset, folder, _fingerprint(recipe, dataset, seed), on_epoch)
+    follow = Follow(model, recipe, dataset, folder, fingerprint(recipe, dataset, seed), on_epoch)
     follow.resume()
     if not follow.finished:
         size = recipe.training["batch_size"]
@@ -60,7 +62,7 @@ def fit(
             batches,
             epochs=recipe.training["epochs"],
             initial_epoch=len(follow.epochs),
-            callbacks=[follow, *_tensorboard(folder)],
+            callbacks=[follow, *(_tensorboard(folder) if callbacks is None else callbacks)],
             shuffle=False,
             verbose=0,
         )
@@ -199,7 +201,7 @@ class Follow(keras.callbacks.Callback):
             aside.write_text("".join(json.dumps(e) + "\n" for e in self.epochs))
 
 
-def _fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
+def fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
     """What must be the same for a run to be resumed."""
     content = hashlib.sha256(repr((recipe, seed, keras.backend.backend())).encode())
     content.update(np.ascontiguousarray(dataset.labels).data)

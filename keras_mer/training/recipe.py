@@ -5,9 +5,12 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from keras_mer._files import written_aside
+from keras_mer._toml import to_toml
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
@@ -49,7 +52,9 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "patience": 8,
     },
     "evaluation": {"protocol": None, "select": "mae"},
+    "search": {"training": {}, "model": {}},
 }
+OPTIONAL = ("text_tuning", "search")
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Recipe:
             `batch_size` (of a `DialogueModel`, in dialogues), `epochs`, and `patience` in epochs.
         evaluation: the `protocol` of `keras_mer.metrics.report`, and `select`, the figure of
             it that decides on the validation part which epoch is kept.
+        search: what `keras_mer.training.search` chooses from, by key of `training` and by
+            argument of the `model`; see there. `train` has no eye for it.
     """
 
     name: str
@@ -83,6 +90,8 @@ class Recipe:
     training: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, Any] = field(default_factory=dict)
     text_tuning: Mapping[str, Any] | None = None
+    # Not shown: a run's fingerprint is made of what is.
+    search: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def tunes_text(self) -> bool:
@@ -110,6 +119,12 @@ class Recipe:
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
+    def write(self, path: str | Path) -> None:
+        """Writes a recipe.toml that `read` reads, with every key that is not None."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        with written_aside(Path(path)) as aside:
+            aside.write_text(to_toml(content), encoding="utf-8")
+
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], needs_model: bool = True) -> Recipe:
         """A recipe from the content of a recipe.toml, its defaults filled in."""
@@ -118,7 +133,7 @@ class Recipe:
             raise ValueError('the recipe needs a name, such as name = "my_model"')
         filled = {}
         for section, defaults in SECTIONS.items():
-            if section == "text_tuning" and section not in content:
+            if section in OPTIONAL and section not in content:
                 continue
             given = content.get(section, {})
             _check_keys(given, list(defaults), f"[{section}]")
