@@ -102,8 +102,16 @@ def run(recipe: Any, dataset: Any, seed: int, folder: Path, settings: str) -> di
 
 
 def summary(values: list[float]) -> dict[str, float]:
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-    return {"mean": float(np.mean(values)), "deviation": deviation}
+    """Mean, and of several values the sample deviation."""
+    found = {"mean": float(np.mean(values))}
+    if len(values) > 1:
+        found["deviation"] = float(np.std(values, ddof=1))
+    return found
+
+
+def shown(found: dict[str, float]) -> str:
+    deviation = f" ± {found['deviation']:.4f}" if "deviation" in found else ", one seed"
+    return f"{found['mean']:.4f}{deviation}"
 
 
 def report(runs: dict[str, dict[str, list[dict[str, Any]]]], figures: list[str]) -> dict[str, Any]:
@@ -116,11 +124,8 @@ def report(runs: dict[str, dict[str, list[dict[str, Any]]]], figures: list[str])
             gains = [f - s for f, s in zip(values["further"], values["scratch"], strict=True)]
             found = {name: summary(each) for name, each in {**values, "gain": gains}.items()}
             table.setdefault(fraction, {})[figure] = found
-            shown = {k: f"{v['mean']:.4f} ± {v['deviation']:.4f}" for k, v in found.items()}
-            print(
-                f"  {figure:12} further {shown['further']}   scratch {shown['scratch']}   "
-                f"gain {shown['gain']}"
-            )
+            columns = "   ".join(f"{name} {shown(each)}" for name, each in found.items())
+            print(f"  {figure:12} {columns}")
     return table
 
 
