@@ -62,7 +62,7 @@ def read_clips(
     >>> for name in ("a.wav", "b.wav"):
     ...     (folder / name).touch()
     >>> _ = (folder / "labels.csv").write_text(
-    ...     "clip,label,split\na.wav,joy,train\nb.wav,grief,test\n"
+    ...     "clip,label,split\\na.wav,joy,train\\nb.wav,grief,test\\n"
     ... )
     >>> read_clips(folder).description["label_names"]
     ['grief', 'joy']
