@@ -11,7 +11,7 @@ from minilm import need_minilm
 from keras_mer import Predictor, zoo
 from keras_mer.data import read_emodb, read_meld
 from keras_mer.training import Recipe, evaluate, score_card
-from keras_mer.training.prepare import read_data
+from keras_mer.training.suit import read_data
 from keras_mer.zoo.entry import CONFIG
 from keras_mer.zoo.resolve import entry_file, resolve
 

@@ -16,7 +16,10 @@ SHOWN = 10
 @command
 def search(
     recipe: Annotated[Path, typer.Argument(help="A recipe.toml with a [search].")],
-    data: Annotated[Path, typer.Option(help="The folder or file with the data.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The folder or file with the data; by default the recipe's path."),
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, help="How many in all.")] = 20,
     seed: Annotated[int, typer.Option(help="Of every trial, and of the choices.")] = 1,
     tuner: Annotated[str, typer.Option(help="random, or bayesian.")] = "random",

@@ -17,7 +17,10 @@ RECIPE = "recipe.toml"
 @command
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe.toml, or an entry that has one.")],
-    data: Annotated[Path, typer.Option(help="The folder or file with the data.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The folder or file with the data; by default the recipe's path."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train from the seeds 1 to this.")] = 1,
     modalities: Annotated[
         str | None, typer.Option(help='Train on these alone, such as "text,audio".')
@@ -45,7 +48,10 @@ def train(
         read = replace(read, name=name, data={**read.data, "modalities": chosen})
     with RunProgress(read, seeds) as progress:
         result = train_seeds(read, data, range(1, seeds + 1), runs, progress)
-    figures = [f.name for f in metrics.PROTOCOLS[read.evaluation["protocol"]].figures]
+    description, counts = result.dataset.description, result.dataset.counts
+    rows = ", ".join(f"{part} {count}" for part, count in counts.items())
+    typer.echo(f"{description['name']}: {rows}; split: {description['split_name'] or 'as read'}")
+    figures = [f.name for f in metrics.PROTOCOLS[result.recipe.evaluation["protocol"]].figures]
     table = subset_table(
         f"{read.name}, test part, {seeds} seed{'s' if seeds > 1 else ''}",
         figures,

@@ -1,8 +1,8 @@
-"""A corpus of the user's own: a folder of clips and a table of their labels."""
+"""A corpus of the user's own: a table of labels, beside clips or with texts in it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 from keras_mer.data._reading import OUR_SPLITS, csv_rows, held_out_splits
 from keras_mer.data.dataset import Dataset
 
-KNOWN = ("clip", "label", "split", "group", "transcript")
+COLUMNS = ("clip", "label", "split", "group", "transcript")
+NEEDED = ("clip", "label")
 
 
 def found_clips(folder: Path) -> Path | None:
     """The folder itself, if it has one table whose columns are clip and label."""
     try:
-        csv_rows(_table(folder), ("clip", "label"))
+        csv_rows(_table(folder), NEEDED)
     except (ValueError, OSError):
         return None
     return folder
@@ -29,13 +30,14 @@ def read_clips(
     valid: Iterable[Any] = (),
     test: Iterable[Any] = (),
     allow_leaks: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """Reads the index of a corpus of your own: a CSV beside its clips.
+    """Reads the index of a corpus of your own: a CSV beside its clips, or with texts in it.
 
     The CSV has the columns `clip` (the file, relative to the CSV) and `label`, and may have
     `split` (train, valid or test), `group` (whoever must not be in two splits: the speaker, the
-    source video) and `transcript`; any other column is kept. There are no features: the column
-    `file` says where each clip is.
+    source video) and `transcript` or `text`; any other column is kept. A corpus of texts alone
+    needs no `clip`. There are no features: the column `file` says where each clip is.
 
     Args:
         path: the CSV, or the folder with it as its only CSV.
@@ -44,6 +46,8 @@ def read_clips(
         valid: the groups to validate on, if there is no column `split`.
         test: the groups to test on; all others are trained on.
         allow_leaks: keeps groups that are in more than one split.
+        columns: what the CSV calls these columns, where it has other names, such as
+            `{"label": "emotion", "transcript": "sentence", "group": "speaker"}`.
 
     Raises:
         FileNotFoundError: if the CSV or a clip is not there.
@@ -64,33 +68,60 @@ def read_clips(
     ['grief', 'joy']
     """
     path = _table(Path(path))
-    rows = csv_rows(path, ("clip", "label"))
-    files = [path.parent / row["clip"] for row in rows]
-    absent = [file for file in files if not file.is_file()]
-    if absent:
-        raise FileNotFoundError(
-            f"{path} names {len(absent)} clips that are not there, such as {absent[0]}"
-        )
-    cells = {name: [row[name].strip() for row in rows] for name in rows[0]}
-    groups = cells.get("group")
+    cells = _cells(path, columns or {})
+    rows = len(cells["label"])
+    ids = cells.get("clip", [f"row {number}" for number in range(1, rows + 1)])
     labels, names = _labels(path, cells["label"], task)
+    further = {name: values for name, values in cells.items() if name not in COLUMNS}
     return Dataset(
         {},
         labels,
-        _splits(path, cells, groups or cells["clip"], valid, test),
-        ids=cells["clip"],
-        groups=groups,
+        _splits(path, cells, cells.get("group", ids), valid, test),
+        ids=ids,
+        groups=cells.get("group"),
         transcripts=cells.get("transcript"),
         description={
-            "name": path.parent.resolve().name,
+            "name": path.parent.resolve().name if "clip" in cells else path.stem,
             "label_names": names,
             "protocol": None if names is None else "classes",
             "split_name": "the table's own" if "split" in cells else "held-out groups",
         },
         allow_leaks=allow_leaks,
-        columns={name: values for name, values in cells.items() if name not in KNOWN}
-        | {"file": [str(file) for file in files]},
+        columns=further | _files(path, cells),
     )
+
+
+def _cells(path: Path, columns: Mapping[str, str]) -> dict[str, list[str]]:
+    """The columns of the table by our names."""
+    if unknown := sorted(set(columns) - set(COLUMNS)):
+        raise ValueError(
+            f"columns names {', '.join(unknown)}; what may have another name is "
+            f"{', '.join(COLUMNS)}"
+        )
+    rows = csv_rows(path, [columns.get("label", "label"), *columns.values()])
+    ours = {name: own for own, name in columns.items()}
+    cells = {ours.get(name, name): [row[name].strip() for row in rows] for name in rows[0]}
+    if "transcript" not in cells and "text" in cells:
+        cells["transcript"] = cells.pop("text")
+    if not {"clip", "transcript"} & set(cells):
+        raise ValueError(
+            f"{path} lacks the columns clip and transcript; it needs one of them and has "
+            f"{', '.join(rows[0])}. Other names are given as columns"
+        )
+    return cells
+
+
+def _files(path: Path, cells: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Where the clips are, if there are some."""
+    if "clip" not in cells:
+        return {}
+    files = [path.parent / clip for clip in cells["clip"]]
+    absent = [file for file in files if not file.is_file()]
+    if absent:
+        raise FileNotFoundError(
+            f"{path} names {len(absent)} clips that are not there, such as {absent[0]}"
+        )
+    return {"file": [str(file) for file in files]}
 
 
 def _table(path: Path) -> Path:

@@ -24,6 +24,7 @@ class DialogueBatches(Batches):
         positions: (n,) numbers that order the utterances of a dialogue; by default they are
             in order.
         batch_size: dialogues per batch.
+        sample_weights: (n,) the weight of each utterance, by which its own is multiplied.
         **options: `shuffle`, `seed`, `bucket`, `round_to`, `workers` and `max_queue_size`, as
             for `Batches`.
 
@@ -50,8 +51,11 @@ class DialogueBatches(Batches):
         dialogues: Any,
         positions: Any = None,
         batch_size: int = 8,
+        sample_weights: Any = None,
         **options: Any,
     ) -> None:
+        weights = np.ones(len(labels)) if sample_weights is None else np.asarray(sample_weights)
+        self._weights = weights.astype("float32")
         self._order, offsets = in_dialogues(dialogues, positions)
         labels = np.asarray(labels)
         self._labels = labels.reshape(len(labels), -1)
@@ -87,7 +91,8 @@ class DialogueBatches(Batches):
         numbers, real = pad(self._numbers.take(chosen), length)
         places = self._order[numbers[..., 0].astype("int64")]
         labels = np.where(real[..., None], self._labels[places], 0).astype(self._labels.dtype)
-        return inputs, labels, (real * (real.size / real.sum())).astype("float32")
+        weights = real * (real.size / real.sum()) * self._weights[places]
+        return inputs, labels, weights.astype("float32")
 
 
 def in_dialogues(dialogues: Any, positions: Any = None) -> tuple[np.ndarray, np.ndarray]:

@@ -89,7 +89,7 @@ FORMATS: dict[str, Format] = {
         Format("labels", "MERTools' labels, or a CSV of them", read_labels, found_labels),
         Format("emodb", "EMO-DB's recordings", read_emodb, found_emodb),
         Format("ravdess", "RAVDESS's clips or features", read_ravdess, found_ravdess, fits_ravdess),
-        Format("clips", "clips and a CSV of your own", read_clips, found_clips),
+        Format("clips", "clips or texts and a CSV of your own", read_clips, found_clips),
     )
 }
 """Every format by its name."""
@@ -101,7 +101,7 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset
     Args:
         path: a file or a folder.
         format: one of `keras_mer.data.FORMATS`, such as "mosi" or "mmsa"; found out by default
-            for folders, pickles and what `Dataset.save` wrote.
+            for folders, pickles, what `Dataset.save` wrote and a CSV of your own.
         **options: what the reader of the format takes, such as `split` of `read_mosi`.
 
     Raises:
@@ -129,6 +129,8 @@ def read(path: str | Path, format: str | None = None, **options: Any) -> Dataset
         return _of_content(path, content).dataset(path, content, **options)
     if path.suffix == ".npz":
         return FORMATS["npz"].dataset(path, **options)
+    if path.suffix.lower() == ".csv":
+        return FORMATS["clips"].dataset(path, **options)
     raise ValueError(f"{path} is of no known format; {_formats()}")
 
 

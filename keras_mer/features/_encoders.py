@@ -31,3 +31,15 @@ def encoder_of(modality: str, specification: Mapping[str, Any], **options: Any) 
     if modality not in ENCODERS:
         raise ValueError(f"keras-mer has encoders of {', '.join(ENCODERS)}; not of {modality}")
     return ENCODERS[modality].from_specification(specification, **options)
+
+
+def is_ours(modality: str, specification: Mapping[str, Any]) -> bool:
+    """Whether an encoder of keras-mer makes the features of a specification."""
+    if modality not in ENCODERS or not specification.get("extractor"):
+        return False
+    plain = {name: value for name, value in specification.items() if name != "adapters"}
+    try:
+        encoder_of(modality, plain)
+    except ValueError:
+        return False
+    return True

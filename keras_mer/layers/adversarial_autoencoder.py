@@ -49,7 +49,7 @@ class AdversarialAutoencoder(WeightedLayer):
     Call arguments:
         sequence: (batch, time, dim) float.
         mask: (batch, time) bool, True at a real step; `None` means that all are real.
-        training: whether to add the losses.
+        training: whether to add the losses. A layer that is not trainable adds none.
 
     Output:
         (batch, latent_dim), the codes s.
@@ -146,7 +146,7 @@ class AdversarialAutoencoder(WeightedLayer):
         sequence = zero_masked(sequence, mask)
         codes = self.encode(sequence)
         code = masked_mean(codes, mask)
-        if training:
+        if training and self.trainable:
             present = ops.ones_like(code[:, 0], "bool") if mask is None else presence(mask)
             if self.reconstruction_weight:
                 loss = self.reconstruction_loss(sequence, codes, mask, present)

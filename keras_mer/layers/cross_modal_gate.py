@@ -38,7 +38,7 @@ class CrossModalGate(WeightedLayer):
             with a `discrepancy_weight` of 0.
         present: an optional dict of bool tensors (batch,), False where the modality is
             missing, whatever its input holds.
-        training: whether to add the loss.
+        training: whether to add the loss. A layer that is not trainable adds none.
 
     Output:
         (batch, units).
@@ -112,7 +112,7 @@ class CrossModalGate(WeightedLayer):
             zero_masked(ops.convert_to_tensor(inputs[m]), mask[:, 0])
             for m, mask in zip(self.transform, there, strict=True)
         )
-        if training and self.discrepancy_weight:
+        if training and self.trainable and self.discrepancy_weight:
             both = ops.logical_and(*there)[:, 0]
             loss = mean_discrepancy(first, second, both, self.kernels, self.factor)
             self.add_loss(self.discrepancy_weight * loss)

@@ -40,6 +40,16 @@ def seven_point_sums(y_true: Any, y_pred: Any) -> dict[str, Sums]:
     }
 
 
+def score_figures(y_true: Any, y_pred: Any) -> dict[str, float]:
+    """The figures of scores of any range, (n,)."""
+    return _distances(*score_pair(y_true, y_pred))
+
+
+def score_sums(y_true: Any, y_pred: Any) -> dict[str, Sums]:
+    """The figures of scores of any range as functions of sums."""
+    return _distance_sums(*score_pair(y_true, y_pred))
+
+
 def unit_interval_figures(y_true: Any, y_pred: Any) -> dict[str, float]:
     """The figures of CH-SIMS for scores in [-1, 1], (n,); whatever lies outside is clipped."""
     y_true, y_pred = _unit_pair(y_true, y_pred)

@@ -8,6 +8,8 @@ from typing import Any
 
 from keras_mer.metrics._classes import class_figures, class_sums
 from keras_mer.metrics._sentiment import (
+    score_figures,
+    score_sums,
     seven_point_figures,
     seven_point_sums,
     unit_interval_figures,
@@ -134,6 +136,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("emodb", "EMO-DB, seven emotions", RECALL_FIRST, classes(7)),
         Protocol("ravdess", "RAVDESS, eight emotions", RECALL_FIRST, classes(8)),
         Protocol("classes", "any classes, as many as are predicted", RECALL_FIRST, classes(None)),
+        Protocol("scores", "scores of any range", (MAE, CORR), Rules(score_figures, score_sums)),
     )
 }
 """Every protocol by its name."""

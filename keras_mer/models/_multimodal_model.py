@@ -1,6 +1,7 @@
 """What the published systems share as Keras models."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, Self
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 
 from keras_mer._types import Config
 from keras_mer.layers._modalities import check_modalities, in_order
+from keras_mer.models._compile_again import compile_again
 
 
 class MultimodalModel(keras.Model):
@@ -22,33 +24,181 @@ class MultimodalModel(keras.Model):
     reads_dialogues = False
     """Whether a row is a dialogue and a step an utterance with a prediction of its own."""
 
+    label_names: tuple[str, ...] | None = None
+    """What the outputs stand for, if `new_head` was told; `save_entry` keeps it."""
+
+    _frozen: SimpleNamespace | None = None
+
     def get_config(self) -> Config:
-        """The constructor's arguments, not the graph."""
-        return {"name": self.name, **self.config}
+        """The constructor's arguments, not the graph; and whether the trunk is frozen."""
+        frozen = {"trunk_frozen": True} if self.trunk_frozen else {}
+        return {"name": self.name, **self.config, **frozen}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Any = None) -> Self:
         """A model with fresh weights from what `get_config` returned."""
-        return cls(**config)
+        arguments = dict(config)
+        frozen = arguments.pop("trunk_frozen", False)
+        model = cls(**arguments)
+        if frozen:
+            model.freeze_trunk()
+        return model
 
-    def new_head(self, units: int, activation: Any = None) -> Self:
+    def new_head(self, units: int | Sequence[str], activation: Any = None) -> Self:
         """A model with the same trunk weights and a new output layer.
 
         Args:
-            units: outputs of the new head, such as the number of labels.
+            units: outputs of the new head; or the names of its labels, which
+                `keras_mer.zoo.save_entry` then keeps.
             activation: activation of the new head, such as `"softmax"`.
 
         Returns:
-            A new model. Its weights are copies, but for the output layer, which is fresh.
+            A new model, not compiled. Its weights are copies, but for the output layer, which
+            is fresh. If the trunk is frozen here, it is so there.
+
+        Raises:
+            ValueError: if there is no unit, or two labels have one name.
+
+        Example:
+
+        ```python
+        model = keras_mer.zoo.load("cmmsf_mosi").new_head(["calm", "angry"], "softmax")
+        ```
         """
-        config = {**self.get_config(), "outputs": units, "activation": activation}
+        names = named_labels(units)
+        config = {
+            **self.get_config(),
+            "outputs": len(names) if names else units,
+            "activation": activation,
+        }
         model = type(self).from_config(config)
-        fresh = {id(v) for v in model.output_layer.weights}
-        for mine, theirs in zip(self.weights, model.weights, strict=True):
-            if id(theirs) not in fresh:
-                # Through NumPy, since JAX would give away a buffer that two models share.
-                theirs.assign(np.array(keras.ops.convert_to_numpy(mine)))
+        copy_weights(self, model, head=False)
+        model.label_names = names
         return model
+
+    @property
+    def trunk_frozen(self) -> bool:
+        """Whether `freeze_trunk` holds everything but the output layer."""
+        return self._frozen is not None
+
+    def freeze_trunk(self) -> None:
+        """Lets nothing but the output layer learn.
+
+        As everywhere in Keras, what is frozen keeps its weights, its batch statistics
+        included, while dropout goes on under `fit`. The objectives that a model adds to the
+        loss for its trunk's sake (adversarial, alignment, matching, discrepancy,
+        contrastive) are left out meanwhile. A compiled model is compiled anew with the same
+        loss, metrics and optimizer; what the optimizer remembers begins afresh. A model
+        saved while it is frozen is so when it is loaded; an entry of the zoo never is.
+
+        Example:
+
+        ```python
+        model = keras_mer.zoo.load("cmmsf_mosi").new_head(4, "softmax")
+        model.freeze_trunk()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(train, epochs=3)  # the head alone
+        model.unfreeze_trunk(rate=0.1)
+        model.fit(train, epochs=10)  # everything, at a tenth of the learning rate
+        ```
+        """
+        if self.trunk_frozen:
+            return
+        still = []
+        for layer in trunk_layers(self):
+            still += [part for part in layer._flatten_layers() if not part.trainable]
+            layer.trainable = False
+        # In a namespace, since Keras would take a list for layers of its own.
+        self._frozen = SimpleNamespace(still=still)
+        if self.compiled:
+            compile_again(self)
+
+    def unfreeze_trunk(self, rate: float = 0.1) -> None:
+        """Lets everything learn again that did before `freeze_trunk`.
+
+        A compiled model is compiled anew with the same loss, metrics and optimizer, at `rate`
+        times its learning rate. A schedule begins again from its first step, its every rate
+        multiplied by `rate`. What the optimizer remembers begins afresh.
+
+        Args:
+            rate: what the learning rate is multiplied by, above 0.
+
+        Raises:
+            ValueError: if `rate` is not above 0.
+        """
+        if not rate > 0:
+            raise ValueError(
+                f"unfreeze_trunk multiplies the learning rate by a rate above 0; received {rate!r}"
+            )
+        if self._frozen is not None:
+            for layer in trunk_layers(self):
+                layer.trainable = True
+            for layer in self._frozen.still:
+                layer.trainable = False
+            self._frozen = None
+        if self.compiled:
+            compile_again(self, rate)
+
+
+def trunk_layers(model: Any) -> Iterator[keras.layers.Layer]:
+    """The outermost layers of a model that have no part of its output layer in them."""
+    head = {id(layer) for layer in model.output_layer._flatten_layers()}
+    waiting = list(model._flatten_layers(include_self=False, recursive=False))
+    while waiting:
+        layer = waiting.pop(0)
+        if id(layer) in head:
+            continue
+        if head & {id(part) for part in layer._flatten_layers()}:
+            waiting += layer._flatten_layers(include_self=False, recursive=False)
+        else:
+            yield layer
+
+
+def copy_weights(source: Any, target: Any, head: bool = True) -> None:
+    """Gives a model the weights of another one of the same trunk.
+
+    Args:
+        source: whose weights they are.
+        target: that gets copies of them.
+        head: whether the output layer gets them too.
+
+    Raises:
+        ValueError: if a weight that is to be copied has another shape, or is only in one of
+            them.
+    """
+    fresh = set() if head else {id(v) for v in target.output_layer.weights}
+    if len(source.weights) != len(target.weights):
+        raise ValueError(
+            f"the models have {len(source.weights)} and {len(target.weights)} weights; expected "
+            "as many"
+        )
+    pairs = [p for p in zip(source.weights, target.weights, strict=True) if id(p[1]) not in fresh]
+    for mine, theirs in pairs:
+        if tuple(mine.shape) != tuple(theirs.shape):
+            raise ValueError(
+                f"{theirs.path} has the shape {tuple(theirs.shape)}; the weights to copy have "
+                f"{tuple(mine.shape)}"
+            )
+    for mine, theirs in pairs:
+        # Through NumPy, since JAX would give away a buffer that two models share.
+        theirs.assign(np.array(keras.ops.convert_to_numpy(mine)))
+
+
+def named_labels(units: int | Sequence[str]) -> tuple[str, ...] | None:
+    """The names of the labels of a new head, if there are names and not a number of units.
+
+    Raises:
+        ValueError: if there is no unit, or two labels have one name.
+    """
+    if isinstance(units, int) and not isinstance(units, bool) and units > 0:
+        return None
+    names = tuple(units) if isinstance(units, Sequence) and not isinstance(units, str) else ()
+    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) < len(names):
+        raise ValueError(
+            "the number of units of a new head is 1 or more, or names of labels that differ, such "
+            f'as ["calm", "angry"]; received {units!r}'
+        )
+    return names
 
 
 def sequence_inputs(

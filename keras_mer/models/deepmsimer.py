@@ -291,7 +291,8 @@ class DeepMSIMER(MultimodalModel):
     ) -> Tensor:
         """The compiled loss and `contrastive_weight` times the contrastive one."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
-        if y is None or not self.contrastive_weight or "video" not in self.config["features"]:
+        wanted = self.contrastive_weight and "video" in self.config["features"]
+        if y is None or not wanted or self.trunk_frozen:
             return loss
         sides = self._sides.of(y_pred, x, training)
         return loss + self.contrastive_weight * self._contrastive(label_numbers(y), sides)

@@ -218,7 +218,8 @@ class FoalNet(MultimodalModel):
     ) -> Tensor:
         """Returns the loss of `compile`, and while training the two objectives added."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training=training)
-        if not training or not any(self.objective_weights.values()):
+        wanted = any(self.objective_weights.values()) and not self.trunk_frozen
+        if not training or not wanted:
             return loss
         pieces = self._sides.of(y_pred, x, training)
         for name, value in self.objectives(pieces, label_numbers(y)).items():

@@ -48,14 +48,19 @@ def save_state(
         np.savez(aside, progress=np.array(json.dumps(progress)), **arrays)
 
 
-def load_state(path: Path, model: keras.Model) -> tuple[list[np.ndarray], dict[str, Any]]:
-    """Restores the state of a run and returns its best weights and its progress.
+def read_progress(path: Path) -> dict[str, Any]:
+    """What was given to `save_state` as progress."""
+    with np.load(path, allow_pickle=False) as file:
+        return dict(json.loads(str(file["progress"])))
+
+
+def load_state(path: Path, model: keras.Model) -> list[np.ndarray]:
+    """Restores the state of a run and returns its best weights.
 
     Raises:
         ValueError: if the file is of another model.
     """
     with np.load(path, allow_pickle=False) as file:
-        progress = json.loads(str(file["progress"]))
         state = [file[f"state_{i}"] for i in range(_count(file, "state_"))]
         best = [file[f"best_{i}"] for i in range(_count(file, "best_"))]
     variables = state_variables(model)
@@ -65,7 +70,7 @@ def load_state(path: Path, model: keras.Model) -> tuple[list[np.ndarray], dict[s
             "remove the folder to start afresh"
         )
     restore(variables, state)
-    return best, progress
+    return best
 
 
 def _count(file: Any, prefix: str) -> int:

@@ -16,10 +16,11 @@ from keras_mer._version import __version__
 from keras_mer.data import Dataset, Ragged, read
 from keras_mer.training.comparison import ComparedSystem, Comparison, notes_on
 from keras_mer.training.entrants import Entrant, enter, find_systems
-from keras_mer.training.prepare import read_data
+from keras_mer.training.prepare import read_raw
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.scored_runs import OnEpoch, OnRun, Scored, score_all
 from keras_mer.training.shared_recipe import shared_recipe
+from keras_mer.training.suit import suited, with_features
 from keras_mer.training.systems import MOST_STEPS
 
 
@@ -80,10 +81,14 @@ def compare(
     with quiet_start():  # it imports TensorFlow, if that is there
         keras.utils.set_random_seed(0)
     found = None if systems is None else find_systems(systems)
-    shared, dataset = _shared(data, found, recipe, modalities, protocol)
+    shared, raw = _shared(data, found, recipe, modalities, protocol)
+    shared = suited(shared, raw)
+    dataset = with_features(shared, raw)
     if modalities is not None and found is not None:
         own = {"modalities": shared.data["modalities"]}
         found = [replace(s, data={**s.data, **own}) if isinstance(s, Recipe) else s for s in found]
+    if found is not None:
+        found = [suited(s, raw) if isinstance(s, Recipe) else s for s in found]
     seeds = list(seeds)
     _check(dataset, shared, seeds)
     entrants, left_out = enter(found, shared, _with_stand_in(shared, dataset))
@@ -100,23 +105,24 @@ def _shared(
     modalities: Iterable[str] | None,
     protocol: str | None,
 ) -> tuple[Recipe, Dataset]:
-    """The recipe that all systems share, and its data with features."""
+    """The recipe that all systems share, and its data as read."""
     recipes = [system for system in systems or [] if isinstance(system, Recipe)]
     if recipe is None and recipes:
         recipe = recipes[0]
     if recipe is None:
         dataset = data if isinstance(data, Dataset) else read(data)
-        recipe = shared_recipe(dataset, modalities, protocol)
-        return recipe, read_data(recipe, dataset)
+        return shared_recipe(dataset, modalities, protocol), dataset
     if not isinstance(recipe, Recipe):
         recipe = Recipe.read(recipe, needs_model=False)
+    if protocol is not None and recipe.evaluation["protocol"] is None:
+        recipe = recipe.scored_by(protocol)
     if protocol not in (None, recipe.evaluation["protocol"]):
         raise ValueError(
             f"the recipe has the protocol {recipe.evaluation['protocol']!r}; received {protocol!r}"
         )
     if modalities is not None:
         recipe = replace(recipe, data={**recipe.data, "modalities": list(modalities)})
-    return recipe, read_data(recipe, data)
+    return recipe, read_raw(recipe, data)
 
 
 def _check(dataset: Dataset, shared: Recipe, seeds: list[int]) -> None:

@@ -12,6 +12,7 @@ from keras_mer import metrics
 from keras_mer.data import Dataset, DialogueBatches
 from keras_mer.layers._modalities import modality_order
 from keras_mer.training.prepare import batches_for, complete, hide
+from keras_mer.training.shared_recipe import protocol_of
 
 
 def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
@@ -38,18 +39,14 @@ def evaluate(
             `keras_mer.zoo.preprocessor(name).apply(dataset)`.
         split: "train", "valid" or "test".
         protocol: how figures are computed, see `keras_mer.metrics.report`; by default that
-            of the data set.
+            of the data set, else "classes" or "scores".
         modalities: the ones to use; the others are hidden. All that the data set has by
             default.
 
     Returns:
         The figures by name.
     """
-    protocol = protocol or dataset.description["protocol"]
-    if protocol is None:
-        raise ValueError(
-            f"the data set names no protocol: pass one of {', '.join(metrics.protocols())}"
-        )
+    protocol = protocol or protocol_of(dataset)
     dataset = complete(dataset, model.config["features"])
     if modalities is not None:
         dataset = hide(dataset, modalities)

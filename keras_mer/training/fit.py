@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from keras_mer._quiet import quiet_start
 from keras_mer.data import Dataset
 from keras_mer.training.checkpoint import (
     load_state,
+    read_progress,
     restore,
     save_state,
     snapshot,
@@ -25,6 +27,7 @@ from keras_mer.training.checkpoint import (
 from keras_mer.training.evaluate import evaluate
 from keras_mer.training.prepare import batches_for
 from keras_mer.training.recipe import Recipe
+from keras_mer.training.row_weights import row_weights
 
 STATE, LOG = "state.npz", "log.jsonl"
 
@@ -39,9 +42,12 @@ def fit(
     seed: int,
     folder: Path,
     on_epoch: Report | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    tensorboard: bool = True,
 ) -> Follow:
     """Fits a compiled model as a recipe's [training] says, and gives it its best weights.
+
+    With `freeze_epochs` the head learns alone in these, and thereafter everything.
 
     Args:
         model: its `config` names the widths of its `features`.
@@ -50,22 +56,29 @@ def fit(
         seed: of the order of the batches.
         folder: for log and state; what was interrupted in it goes on.
         on_epoch: called after every epoch.
-        callbacks: in place of TensorBoard's; they see the figures of the validation part.
+        callbacks: of the user.
+        tensorboard: whether to write files for TensorBoard, if it can be.
     """
     follow = Follow(model, recipe, dataset, folder, fingerprint(recipe, dataset, seed), on_epoch)
     follow.resume()
     if not follow.finished:
+        weights = row_weights(recipe.training, dataset.subset("train"))
+        options = {"shuffle": True, "seed": seed, "sample_weights": weights}
         size = recipe.training["batch_size"]
-        batches = batches_for(model, dataset, "train", size, shuffle=True, seed=seed)
-        follow.batches = batches
+        follow.batches = batches_for(model, dataset, "train", size, **options)
+    while not follow.finished:
+        follow.begin_phase(len(follow.epochs))
         model.fit(
-            batches,
-            epochs=recipe.training["epochs"],
+            follow.batches,
+            epochs=follow.end_of_phase,
             initial_epoch=len(follow.epochs),
-            callbacks=[follow, *(_tensorboard(folder) if callbacks is None else callbacks)],
+            callbacks=[follow, *(_tensorboard(folder) if tensorboard else ()), *callbacks],
             shuffle=False,
             verbose=0,
         )
+        if model.stop_training:
+            break
+        follow.resume()  # `fit` ends with averaged weights; those to go on from are on disk
     restore(model.weights, follow.best)
     return follow
 
@@ -116,6 +129,7 @@ class Follow(keras.callbacks.Callback):
         self.epochs: list[dict[str, Any]] = []
         self.best: list[np.ndarray] = []
         self.best_epoch = 0
+        self.unfrozen = False
         figures = metrics.PROTOCOLS[recipe.evaluation["protocol"]].figures
         select = recipe.evaluation["select"]
         chosen = [f for f in figures if f.name == select]
@@ -128,26 +142,46 @@ class Follow(keras.callbacks.Callback):
 
     def resume(self) -> None:
         """Goes on from the state on disk, if there is one."""
-        self.trained.optimizer.build(self.trained.trainable_variables)
         path = self.folder / STATE
         if not path.exists():
             (self.folder / LOG).unlink(missing_ok=True)
+            self.begin_phase(0)
             return
-        self.best, progress = load_state(path, self.trained)
+        progress = read_progress(path)
         if progress["fingerprint"] != self.fingerprint:
             raise ValueError(
                 f"{self.folder} holds a run of another recipe, data set, seed or backend: "
                 "remove it, or choose another folder"
             )
         self.epochs, self.best_epoch = progress["epochs"], progress["best_epoch"]
+        # The state is that after the last epoch, with the optimizer of its phase.
+        self.begin_phase(len(self.epochs) - 1)
+        self.best = load_state(path, self.trained)
         self._write_log()
+
+    def begin_phase(self, done: int) -> None:
+        """Lets learn what does in the epoch after so many."""
+        model, frozen = self.trained, self.recipe.training["freeze_epochs"]
+        if done < frozen:
+            model.freeze_trunk()
+        elif frozen and (model.trunk_frozen or not self.unfrozen):
+            model.unfreeze_trunk(self.recipe.training["trunk_rate"])
+            self.unfrozen = True
+        model.optimizer.build(model.trainable_variables)
+
+    @property
+    def end_of_phase(self) -> int:
+        """The number of the epoch after which something else learns, or nothing more."""
+        training = self.recipe.training
+        frozen = training["freeze_epochs"]
+        return min(frozen, training["epochs"]) if len(self.epochs) < frozen else training["epochs"]
 
     @property
     def finished(self) -> bool:
         """Whether the last epoch was reached or the patience is spent."""
         training = self.recipe.training
-        done = len(self.epochs)
-        waited = done - self.best_epoch
+        done, frozen = len(self.epochs), training["freeze_epochs"]
+        waited = done - max(self.best_epoch, frozen if frozen < training["epochs"] else 0)
         return done >= training["epochs"] or (done > 0 and waited >= training["patience"])
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -203,6 +237,7 @@ class Follow(keras.callbacks.Callback):
 
 def fingerprint(recipe: Recipe, dataset: Dataset, seed: int) -> str:
     """What must be the same for a run to be resumed."""
+    recipe = replace(recipe, data={**recipe.data, "path": None})  # what is there is told below
     content = hashlib.sha256(repr((recipe, seed, keras.backend.backend())).encode())
     content.update(np.ascontiguousarray(dataset.labels).data)
     for modality, rows in dataset.features.items():

@@ -17,22 +17,41 @@ if TYPE_CHECKING:
     from keras_mer.features import TextAdapters
 
 
-def read_data(
+def read_raw(recipe: Recipe, data: str | Path | Dataset | None) -> Dataset:
+    """The data of a recipe as read: a data set as it is, or what its reader makes of a path.
+
+    Raises:
+        ValueError: if there is neither data nor a `path` in the recipe.
+    """
+    if isinstance(data, Dataset):
+        return data
+    path = recipe.data["path"] if data is None else data
+    if path is None:
+        raise ValueError(
+            "the recipe does not say where its data are: pass them (--data DIR), or give path = "
+            '"..." in [data]'
+        )
+    # Whoever saved it has chosen the options.
+    if Path(path).suffix == ".npz" or found_saved(Path(path)):
+        return read(path)
+    return read(path, recipe.data["format"], **recipe.data["options"])
+
+
+def with_encoded(
     recipe: Recipe,
-    data: str | Path | Dataset,
+    dataset: Dataset,
     progress: bool = False,
     adapters: TextAdapters | None = None,
 ) -> Dataset:
-    """Reads the data of a recipe and makes features of its transcripts and clips if it asks so.
+    """The data set with the features of its transcripts and clips that a recipe asks for.
 
     Args:
-        recipe: whose data it is.
-        data: a folder, a file, or a data set that was read already.
+        recipe: whose encoders count.
+        dataset: as read.
         progress: whether to show the progress of the encoding.
         adapters: of the tuned text encoder. A recipe that tunes it gets no text features
             without them.
     """
-    dataset = data if isinstance(data, Dataset) else _read(recipe, data)
     for modality in ("audio", "video"):
         wanted = recipe.data[f"{modality}_encoder"]
         if wanted is not None and modality not in dataset.features:
@@ -90,18 +109,15 @@ def fold_of(recipe: Recipe, dataset: Dataset, seed: int) -> Dataset:
     return folds[(seed - 1) % len(folds)]
 
 
-def _read(recipe: Recipe, path: str | Path) -> Dataset:
-    options = dict(recipe.data["options"])
-    # Whoever saved it has chosen the options.
-    if Path(path).suffix == ".npz" or found_saved(Path(path)):
-        return read(path)
-    return read(path, recipe.data["format"], **options)
-
-
 def fit_preprocessor(recipe: Recipe, dataset: Dataset) -> Preprocessor:
-    """The scaling of a recipe, with the statistics of the training part."""
+    """The scaling of a recipe: its entry's, or with the statistics of the training part."""
+    from keras_mer.training.base_entry import BaseEntry
+
+    base = BaseEntry.of(recipe)
+    if base is not None:
+        return base.preprocessor(recipe, dataset)
     modalities = recipe.data["modalities"] or dataset.modalities
-    standardize = [m for m in recipe.data["standardize"] if m in modalities]
+    standardize = [m for m in recipe.data["standardize"] or [] if m in modalities]
     return Preprocessor.fit(
         dataset, modalities, standardize, recipe.data["clip"], recipe.data["max_length"]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,14 @@ def publish(result: Result, folder: str | Path, **about: Any) -> Path:
     options = {**_described(result), **about_entry(folder), **about}
     classes = options["task"] == "classification"
     predicted = {run.seed: each for run, each in zip(result.runs, result.predicted, strict=True)}
-    folds = result.recipe.data["folds"]
+    folds, model = result.recipe.data["folds"], result.recipe.model
     part = card_figures(predicted, options["label_names"], classes)
     with card_pictures(predicted, part, options["name"]) as pictures:
         options["files"] = {**_logs(result), **pictures, **about.get("files", {})}
         options["extra"] = {
             "published_seed": best.seed,
             **({"folds": folds} if folds else {}),
+            **({"base": _base(model)} if model.get("entry") else {}),
             "test_by_modalities": _by_subset(result),
             "test_part": part,
             **about.get("extra", {}),
@@ -69,13 +71,18 @@ def _described(result: Result) -> dict[str, Any]:
     }
 
 
+def _base(model: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry says of the one that it was made from."""
+    return {key: model[key] for key in ("entry", "weights", "sha256")}
+
+
 def _logs(result: Result) -> dict[str, Path]:
     files = {
         f"log/seed_{run.seed}{Path(name).suffix}": run.folder / name
         for run in result.runs
         for name in (LOG, RESULT)
     }
-    if result.best.text_adapters is not None:
+    if result.recipe.tunes_text:
         files |= {
             f"log/seed_{run.seed}_{TUNING}.jsonl": run.folder / TUNING / LOG for run in result.runs
         }

@@ -5,17 +5,19 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from keras_mer._files import written_aside
 from keras_mer._toml import to_toml
+from keras_mer.metrics.protocols import find_protocol
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "data": {
+        "path": None,
         "format": None,
         "options": {},
         "modalities": None,
@@ -24,7 +26,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "video_encoder": None,
         "folds": None,
         "standardize_by": {},
-        "standardize": [],
+        "standardize": None,
         "clip": None,
         "max_length": None,
     },
@@ -39,9 +41,9 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "epochs": 12,
         "patience": 4,
     },
-    "model": {"class": None, "arguments": {}},
+    "model": {"class": None, "entry": None, "weights": True, "arguments": {}},
     "training": {
-        "loss": "mae",
+        "loss": None,
         "optimizer": "adamw",
         "learning_rate": 1e-3,
         "weight_decay": 0.0,
@@ -50,8 +52,12 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "batch_size": 32,
         "epochs": 50,
         "patience": 8,
+        "freeze_epochs": 0,
+        "trunk_rate": 0.1,
+        "class_weight": None,
+        "sample_weight": None,
     },
-    "evaluation": {"protocol": None, "select": "mae"},
+    "evaluation": {"protocol": None, "select": None},
     "search": {"training": {}, "model": {}},
 }
 OPTIONAL = ("text_tuning", "search")
@@ -63,23 +69,35 @@ class Recipe:
 
     Attributes:
         name: of the entry that the recipe makes.
-        data: `format` and `options` of the reader; `modalities` to train on;
+        data: `path`, relative to the recipe's file; `format` and `options` of the reader;
+            `modalities` to train on;
             `text_encoder`, the specification of what `TextEncoder` makes of the transcripts;
             `audio_encoder` and `video_encoder`, of what `AudioEncoder` and `VideoEncoder` make of
             the clips; `folds`, the arguments of `Dataset.folds`, of which every seed takes another;
             `standardize_by`, per modality a column within whose values it is standardised, see
             `Dataset.standardized_by`; `standardize`, the modalities to standardise on the
             training part; `clip`, the limit of standardised values; `max_length` in steps.
+            What follows from an entry, or where no `format` is named from the data, is filled
+            in by `keras_mer.training.suit.suited`.
         text_tuning: if given, the text encoder is tuned first: from `first_layer` (2 to 6) up,
             with low-rank changes of this `rank`; `dropout`; `learning_rate`, `weight_decay`,
             `ema_momentum`, `batch_size`, `epochs` and `patience` as in `training`, from which
             everything else is taken.
-        model: `class`, a name in `keras_mer.models`, and its `arguments`.
+        model: `class`, a name in `keras_mer.models`, and its `arguments`; or `entry`, the name,
+            folder (relative to the recipe's file) or address of an entry to train further, and
+            those of its arguments that are to differ. `weights = false` takes all of the entry
+            but its weights.
         training: `loss`, `optimizer`, `learning_rate`, `weight_decay`, `clipnorm`,
             `ema_momentum` (validate and keep the moving average of the weights),
             `batch_size` (of a `DialogueModel`, in dialogues), `epochs`, and `patience` in epochs.
-        evaluation: the `protocol` of `keras_mer.metrics.report`, and `select`, the figure of
-            it that decides on the validation part which epoch is kept.
+            Of an entry that is trained further, `freeze_epochs`, how many of the epochs the head
+            learns alone, and `trunk_rate`, at what share of the learning rate everything learns
+            after them; the patience counts from there. `class_weight`, "balanced" or a table
+            by label; `sample_weight`, the column with the weight of each row.
+        evaluation: the `protocol` of `keras_mer.metrics.report`, by default that of the data,
+            else "classes" or "scores"; and `select`, the figure of it that decides on the
+            validation part which epoch is kept, by default the mean absolute error, or the
+            protocol's first. The loss follows it: "mae", or cross-entropy.
         search: what `keras_mer.training.search` chooses from, by key of `training` and by
             argument of the `model`; see there. `train` has no eye for it.
     """
@@ -115,15 +133,25 @@ class Recipe:
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{path} is not valid TOML: {error}") from None
         try:
-            return cls.from_dict(content, needs_model)
+            return cls.from_dict(content, needs_model)._beside(Path(path).parent)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     def write(self, path: str | Path) -> None:
-        """Writes a recipe.toml that `read` reads, with every key that is not None."""
-        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        """Writes a recipe.toml that `read` reads, with every key that is not the default."""
+        content = {f.name: _said(f.name, getattr(self, f.name)) for f in fields(self)}
         with written_aside(Path(path)) as aside:
             aside.write_text(to_toml(content), encoding="utf-8")
+
+    def _beside(self, folder: Path) -> Recipe:
+        """With the paths in it taken from the folder of its file."""
+        data, model = dict(self.data), dict(self.model)
+        if data["path"] is not None:
+            data["path"] = str((folder / Path(data["path"]).expanduser()).resolve())
+        entry = model["entry"]
+        if entry is not None and "://" not in entry and ("/" in entry or entry[:1] in ".~"):
+            model["entry"] = str((folder / Path(entry).expanduser()).resolve())
+        return replace(self, data=data, model=model)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any], needs_model: bool = True) -> Recipe:
@@ -138,18 +166,64 @@ class Recipe:
             given = content.get(section, {})
             _check_keys(given, list(defaults), f"[{section}]")
             filled[section] = {**defaults, **given}
-        if needs_model and not filled["model"]["class"]:
-            raise ValueError('[model] needs a class, such as class = "CMMSF"')
-        if not filled["evaluation"]["protocol"]:
-            raise ValueError('[evaluation] needs a protocol, such as protocol = "mosi"')
-        optimizer = filled["training"]["optimizer"]
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(
-                f"optimizer must be one of {', '.join(OPTIMIZERS)}; received {optimizer!r}"
-            )
+        _check_model(filled["model"], needs_model)
+        _check_training(filled["training"], content.get("training", {}), filled["model"])
         if "text_tuning" in filled:
             _check_tuning(filled["text_tuning"], filled["data"]["text_encoder"])
-        return cls(content["name"], **filled)
+            if filled["model"]["entry"]:
+                raise ValueError(
+                    "[text_tuning] would change what the entry of [model] reads: leave one of "
+                    "them out"
+                )
+        recipe = cls(content["name"], **filled)
+        protocol = recipe.evaluation["protocol"]
+        return recipe if protocol is None else recipe.scored_by(protocol)
+
+    def scored_by(self, protocol: str) -> Recipe:
+        """With a protocol, and loss and deciding figure as suit it, where they are not named."""
+        found = find_protocol(protocol)
+        scores = "mae" in [figure.name for figure in found.figures]
+        loss = self.training["loss"] or ("mae" if scores else "sparse_categorical_crossentropy")
+        select = self.evaluation["select"] or ("mae" if scores else found.first.name)
+        return replace(
+            self,
+            training={**self.training, "loss": loss},
+            evaluation={"protocol": protocol, "select": select},
+        )
+
+
+def _check_model(model: Mapping[str, Any], needed: bool) -> None:
+    name, entry = model["class"], model["entry"]
+    if needed and not (name or entry):
+        raise ValueError(
+            '[model] needs a class, such as class = "CMMSF", or an entry to train further, such '
+            'as entry = "cmmsf_mosi"'
+        )
+    if name and entry:
+        raise ValueError(f"[model] has the class {name!r} and the entry {entry!r}: give one")
+    if entry is not None and not isinstance(entry, str):
+        raise ValueError(f"the entry of [model] must be a name or a path; received {entry!r}")
+
+
+def _check_training(
+    training: Mapping[str, Any], given: Mapping[str, Any], model: Mapping[str, Any]
+) -> None:
+    optimizer, frozen, rate = (training[k] for k in ("optimizer", "freeze_epochs", "trunk_rate"))
+    if optimizer not in OPTIMIZERS:
+        raise ValueError(
+            f"optimizer must be one of {', '.join(OPTIMIZERS)}; received {optimizer!r}"
+        )
+    if isinstance(frozen, bool) or not isinstance(frozen, int) or frozen < 0:
+        raise ValueError(f"freeze_epochs must be a whole number, 0 or more; received {frozen!r}")
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not rate > 0:
+        raise ValueError(f"trunk_rate must be a number above 0; received {rate!r}")
+    if frozen and not (model["entry"] and model["weights"]):
+        raise ValueError(
+            "freeze_epochs holds the trunk of an entry; here every weight is fresh: name an "
+            "entry in [model], or leave freeze_epochs out"
+        )
+    if "trunk_rate" in given and not frozen:
+        raise ValueError("trunk_rate counts after freeze_epochs: give these too, or leave it out")
 
 
 def _check_tuning(tuning: Mapping[str, Any], text_encoder: Any) -> None:
@@ -172,3 +246,10 @@ def _check_keys(given: Any, known: list[str], where: str) -> None:
             nearest = difflib.get_close_matches(key, known, 1)
             hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
             raise ValueError(f"{where} has no key {key!r}{hint} It has {', '.join(known)}")
+
+
+def _said(section: str, content: Any) -> Any:
+    """Of a section, the keys that say something else than their defaults."""
+    if not isinstance(content, Mapping):
+        return content
+    return {k: v for k, v in content.items() if v != SECTIONS[section][k]}

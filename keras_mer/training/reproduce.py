@@ -83,7 +83,8 @@ def reproduce(
     entry = resolve(name)
     recipe = Recipe.read(entry_file(entry, RECIPE))
     published = entry.metadata.get("metrics") or {}
-    names = [f.name for f in metrics.PROTOCOLS[recipe.evaluation["protocol"]].figures]
+    protocol = recipe.evaluation["protocol"] or entry.metadata["protocol"]
+    names = [f.name for f in metrics.PROTOCOLS[protocol].figures]
     missing = [figure for figure in names if figure not in published]
     if missing:
         raise ValueError(

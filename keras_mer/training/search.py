@@ -43,7 +43,7 @@ class Search:
 
 def search(
     recipe: Recipe | str | Path,
-    data: str | Path | Dataset,
+    data: str | Path | Dataset | None = None,
     trials: int = 20,
     seed: int = 1,
     folder: str | Path | None = None,
@@ -72,7 +72,8 @@ def search(
 
     Args:
         recipe: a recipe with a [search], or the path of a recipe.toml.
-        data: the folder or file that the recipe's reader takes, or a data set.
+        data: the folder or file that the recipe's reader takes, or a data set; by default the
+            recipe's `path`.
         trials: how many in all; fewer where there is no more to choose from.
         seed: of every trial and of the choices. With folds, seed s is validated on fold s.
         folder: for the trials; `runs/<name>/search` by default.

@@ -7,11 +7,12 @@ from typing import Any
 
 from keras_mer import metrics
 from keras_mer.data import Dataset
+from keras_mer.features.preset_text_encoder import PREFIX
 from keras_mer.layers._modalities import modality_order
-from keras_mer.metrics.protocols import find_protocol
 from keras_mer.training.recipe import SECTIONS, Recipe
 
 TEXT_ENCODER = {"extractor": "all-MiniLM-L6-v2", "layers": [4, 6], "contractions": True}
+CLIP = 5.0
 TRAINING = {
     "optimizer": "adamw",
     "learning_rate": 1e-3,
@@ -36,10 +37,11 @@ def shared_recipe(
     Args:
         dataset: as read.
         modalities: the ones to train on; by default all that there are, and the transcripts.
-        protocol: how figures are computed; by default that of the data set, or "classes".
+        protocol: how figures are computed; by default that of the data set, or "classes" or
+            "scores".
 
     Raises:
-        ValueError: if the data set has no such modality, or scores and no protocol.
+        ValueError: if the data set has no such modality.
     """
     there = set(dataset.modalities) | ({"text"} if dataset.transcripts is not None else set())
     chosen = modality_order(there if modalities is None else modalities)
@@ -51,31 +53,46 @@ def shared_recipe(
             "keras-mer extract, or by audio_encoder and video_encoder in a recipe's [data]"
         )
     encoded = "text" in chosen and "text" not in dataset.features
-    classes = dataset.description["task"] == "classification"
-    name = protocol or dataset.description["protocol"] or ("classes" if classes else None)
-    if name is None:
-        raise ValueError(
-            f"the data set names no protocol: pass one of {', '.join(metrics.protocols())}"
-        )
     data: dict[str, Any] = {
         "modalities": chosen,
         "text_encoder": TEXT_ENCODER if encoded else None,
-        "standardize": [m for m in chosen if not _is_scaled(m, dataset)],
-        "clip": 5.0,
+        "standardize": [m for m in chosen if m in dataset.features and unscaled(m, dataset)],
+        "clip": CLIP,
     }
-    loss = "sparse_categorical_crossentropy" if classes else "mae"
-    first = find_protocol(name).first.name
-    return Recipe(
+    recipe = Recipe(
         "compare",
         {**SECTIONS["data"], **data},
         SECTIONS["model"],
-        {**SECTIONS["training"], **TRAINING, "loss": loss},
-        {"protocol": name, "select": first if classes else "mae"},
+        {**SECTIONS["training"], **TRAINING},
+        SECTIONS["evaluation"],
     )
+    return recipe.scored_by(protocol or protocol_of(dataset))
 
 
-def _is_scaled(modality: str, dataset: Dataset) -> bool:
-    """Whether features need no standardising: an encoder's are near each other in size."""
+def protocol_of(dataset: Dataset) -> str:
+    """The protocol that a data set names, or the one of its task.
+
+    Raises:
+        ValueError: if it names none and has labels of several columns.
+    """
+    named = dataset.description["protocol"]
+    if named is None and dataset.labels.ndim > 1:
+        raise ValueError(
+            f"the data set names no protocol, and its labels have {dataset.labels.shape[1]} "
+            f"columns: pass one of {', '.join(metrics.protocols())}"
+        )
+    classes = dataset.description["task"] == "classification"
+    return named or ("classes" if classes else "scores")
+
+
+def unscaled(modality: str, dataset: Dataset) -> bool:
+    """Whether features need standardising.
+
+    An encoder of text gives values that are near each other in size, and frames are pictures.
+    """
     if modality not in dataset.features:
-        return True
-    return bool(dataset.description["features"][modality].get("standardized"))
+        return modality != "text"
+    given = dataset.description["features"][modality]
+    extractor = str(given["extractor"])
+    encoded = extractor == TEXT_ENCODER["extractor"] or extractor.startswith(PREFIX)
+    return not (given.get("standardized") or given.get("shape") or encoded)

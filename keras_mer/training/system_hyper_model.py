@@ -15,9 +15,10 @@ from keras_mer._extras import need
 from keras_mer._quiet import quiet_start
 from keras_mer.data import Dataset
 from keras_mer.training.fit import fit
-from keras_mer.training.prepare import complete, fit_preprocessor, fold_of, read_data
+from keras_mer.training.prepare import complete, fit_preprocessor, fold_of
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.search_space import check_space, choose
+from keras_mer.training.suit import suit
 from keras_mer.training.train import build_model
 
 with quiet_start():
@@ -34,7 +35,8 @@ class SystemHyperModel(keras_tuner.HyperModel):
 
     Args:
         recipe: a recipe with a [search], see `keras_mer.training.search`, or its path.
-        data: the folder or file that the recipe's reader takes, or a data set.
+        data: the folder or file that the recipe's reader takes, or a data set; by default the
+            recipe's `path`.
         seed: of every trial. With folds in the recipe, seed s is validated on fold s.
 
     Raises:
@@ -52,7 +54,7 @@ class SystemHyperModel(keras_tuner.HyperModel):
     """
 
     def __init__(
-        self, recipe: Recipe | str | Path, data: str | Path | Dataset, seed: int = 1
+        self, recipe: Recipe | str | Path, data: str | Path | Dataset | None = None, seed: int = 1
     ) -> None:
         super().__init__()
         self.recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
@@ -63,10 +65,12 @@ class SystemHyperModel(keras_tuner.HyperModel):
                 "train the best one with it"
             )
         self.seed = seed
-        protocol = metrics.PROTOCOLS[self.recipe.evaluation["protocol"]]
-        self._figure = protocol.figure(self.recipe.evaluation["select"])
-        rows = fold_of(self.recipe, read_data(self.recipe, data), seed)
-        self._preprocessor = fit_preprocessor(self.recipe, rows)
+        # With what data and entry tell, which has no place in a recipe to train from.
+        self._suited, dataset = suit(self.recipe, data)
+        evaluation = self._suited.evaluation
+        self._figure = metrics.PROTOCOLS[evaluation["protocol"]].figure(evaluation["select"])
+        rows = fold_of(self._suited, dataset, seed)
+        self._preprocessor = fit_preprocessor(self._suited, rows)
         self.dataset = self._preprocessor.apply(rows)
 
     @property
@@ -83,7 +87,7 @@ class SystemHyperModel(keras_tuner.HyperModel):
         """The compiled model of the values in `hp`, with fresh weights."""
         with quiet_start():  # it imports TensorFlow, if that is there, to seed it too
             keras.utils.set_random_seed(self.seed)
-        model = build_model(self.recipe_of(hp), self._preprocessor, self.seed)
+        model = build_model(choose(self._suited, hp), self._preprocessor, self.seed)
         model.optimizer.build(model.trainable_variables)  # checkpoints hold its state
         return model
 
@@ -112,7 +116,7 @@ class SystemHyperModel(keras_tuner.HyperModel):
             keras_tuner.errors.FailedTrialError: if the loss is not finite. Most tuners go on
                 with the next trial.
         """
-        recipe = self.recipe_of(hp)
+        recipe = choose(self._suited, hp)
         if epochs is not None:
             left = max(epochs - initial_epoch, 1)
             recipe = replace(recipe, training={**recipe.training, "epochs": left})
@@ -120,7 +124,13 @@ class SystemHyperModel(keras_tuner.HyperModel):
         with TemporaryDirectory() as folder:
             try:
                 done = fit(
-                    model, recipe, dataset, self.seed, Path(folder), callbacks=list(callbacks)
+                    model,
+                    recipe,
+                    dataset,
+                    self.seed,
+                    Path(folder),
+                    callbacks=list(callbacks),
+                    tensorboard=False,
                 )
             except ValueError as error:
                 if "the loss is" not in str(error):

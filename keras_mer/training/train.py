@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,11 @@ from keras_mer._version import __version__
 from keras_mer._widths import width_of
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.features import TextAdapters
+from keras_mer.training.base_entry import BaseEntry
 from keras_mer.training.fit import LOG, Report, fit, make_optimizer
-from keras_mer.training.prepare import (
-    complete,
-    encode_text,
-    fit_preprocessor,
-    fold_of,
-    read_data,
-)
+from keras_mer.training.prepare import complete, encode_text, fit_preprocessor, fold_of
 from keras_mer.training.recipe import Recipe
+from keras_mer.training.suit import suit
 from keras_mer.training.tune_text import tune_text
 
 __all__ = ["LOG", "RESULT", "TUNING", "Run", "build_model", "train", "train_and_prepare"]
@@ -44,7 +41,8 @@ class Run:
         best_epoch: the epoch whose weights the model has, counted from 1.
         valid: figures of the model on the validation part.
         folder: where the log and the weights are.
-        text_adapters: what tuning has changed in the text encoder, if the recipe tunes it.
+        text_adapters: what tuning has changed in the text encoder, if the recipe tunes it, or
+            trains an entry further whose encoder was tuned.
     """
 
     model: keras.Model
@@ -59,25 +57,31 @@ class Run:
 
 def train(
     recipe: Recipe | str | Path,
-    data: str | Path | Dataset,
+    data: str | Path | Dataset | None = None,
     seed: int = 1,
     folder: str | Path | None = None,
     on_epoch: Report | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Run:
     """Trains the model of a recipe, and keeps its best epoch on the validation part.
 
     After every epoch the whole state is on disk: the same call goes on after a kill, with the
     result of an uninterrupted run. The test part is not looked at. A recipe with a
     [text_tuning] tunes the text encoder first, from the same seed, in the folder `text_tuning`.
+    One with an entry in [model] trains that entry further: see `Recipe`. Where TensorFlow is
+    installed, whatever the backend, `tensorboard --logdir runs` shows loss and figures.
 
     Args:
         recipe: a recipe, or the path of a recipe.toml.
-        data: the folder or file that the recipe's reader takes, or a data set. A data set is
-            taken as read, before any preprocessing.
+        data: the folder or file that the recipe's reader takes, or a data set; by default the
+            recipe's `path`. A data set is taken as read, before any preprocessing.
         seed: of the initial weights, the order of the batches and the dropouts.
         folder: for the log, TensorBoard files and state; `runs/<name>/seed_<seed>` by default.
         on_epoch: called after every epoch with its number and figures; while the text encoder
             is tuned, they have the `stage` "text_tuning".
+        callbacks: of Keras, given to `fit` beside ours; in `logs` they find `loss` and, as
+            `val_...`, the figures of the validation part. While the trunk is frozen and after
+            it, `fit` is called once each. What they remember is not part of the state on disk.
 
     Returns:
         A `Run`.
@@ -85,23 +89,33 @@ def train(
     Raises:
         ValueError: if the recipe and the data do not fit, or `folder` holds a run of another
             recipe.
+
+    Example:
+
+    ```python
+    run = keras_mer.training.train("my.toml", callbacks=[keras.callbacks.TerminateOnNaN()])
+    run.model.predict(inputs)
+    ```
     """
-    return train_and_prepare(recipe, data, seed, folder, on_epoch)[0]
+    return train_and_prepare(recipe, data, seed, folder, on_epoch, callbacks)[0]
 
 
 def train_and_prepare(
     recipe: Recipe | str | Path,
-    data: str | Path | Dataset,
+    data: str | Path | Dataset | None,
     seed: int,
     folder: str | Path | None,
     on_epoch: Report | None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[Run, Dataset]:
     """As `train`; the run, and the whole data set as its model takes it."""
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     folder = Path(folder or f"runs/{recipe.name}/seed_{seed}").expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    dataset = fold_of(recipe, read_data(recipe, data), seed)
-    adapters = None
+    recipe, dataset = suit(recipe, data)
+    dataset = fold_of(recipe, dataset, seed)
+    base = BaseEntry.of(recipe)
+    adapters = base.adapters if base is not None and "text" in recipe.data["modalities"] else None
     with quiet_start():  # it imports TensorFlow, if that is there, to seed it too
         keras.utils.set_random_seed(seed)
     if recipe.tunes_text:
@@ -111,7 +125,7 @@ def train_and_prepare(
     preprocessor = fit_preprocessor(recipe, dataset)
     model = build_model(recipe, preprocessor, seed)
     dataset = complete(preprocessor.apply(dataset), model.config["features"])
-    follow = fit(model, recipe, dataset, seed, folder, on_epoch)
+    follow = fit(model, recipe, dataset, seed, folder, on_epoch, callbacks)
     with written_aside(folder / WEIGHTS) as aside:
         model.save_weights(aside)
     best = follow.epochs[follow.best_epoch - 1]
@@ -122,7 +136,7 @@ def train_and_prepare(
 
 
 def build_model(recipe: Recipe, preprocessor: Preprocessor, seed: int) -> keras.Model:
-    """The compiled model of a recipe, with fresh weights.
+    """The compiled model of a recipe, with fresh weights or those of its entry.
 
     The dropouts get a seed of their own: without one, PyTorch draws from a state that is no
     variable, and a resumed run would not go on as the one before.
@@ -130,6 +144,11 @@ def build_model(recipe: Recipe, preprocessor: Preprocessor, seed: int) -> keras.
     Modalities that only the recipe's `features` names stay untrained; the widths of the others
     are those of the data.
     """
+    base = BaseEntry.of(recipe)
+    if base is not None:
+        model = base.model(recipe, seed)
+        model.compile(make_optimizer(recipe.training), recipe.training["loss"])
+        return model
     name = recipe.model["class"]
     if name not in models.__all__:
         raise ValueError(f"there is no model {name!r}; there are {', '.join(models.__all__)}")

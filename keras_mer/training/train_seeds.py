@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from keras_mer import metrics
@@ -17,8 +18,8 @@ from keras_mer.layers._modalities import modality_order
 from keras_mer.metrics._shown import shown_summary
 from keras_mer.training.evaluate import evaluate_subsets
 from keras_mer.training.predicted import PREDICTIONS, Predicted
-from keras_mer.training.prepare import read_data
 from keras_mer.training.recipe import Recipe
+from keras_mer.training.suit import suit
 from keras_mer.training.train import Run, train_and_prepare
 
 Figures = dict[str, float]
@@ -30,7 +31,7 @@ class Result:
     """Runs of one recipe from several seeds, scored once on the test part.
 
     Attributes:
-        recipe: what was trained.
+        recipe: what was trained, with all that the data and the entry have filled in.
         runs: one per seed.
         dataset: what they were trained on, as read.
         test: per seed, the figures of every subset of the modalities; `None` for a subset
@@ -65,10 +66,11 @@ class Result:
 
 def train_seeds(
     recipe: Recipe | str | Path,
-    data: str | Path | Dataset,
+    data: str | Path | Dataset | None = None,
     seeds: Sequence[int] = (1, 2, 3, 4, 5),
     folder: str | Path | None = None,
     on_epoch: Callable[[int, int, dict[str, Any]], None] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Result:
     """Trains a recipe from several seeds and scores every run once on the test part.
 
@@ -80,13 +82,14 @@ def train_seeds(
             results.json; `runs/<name>` by default. Runs that are there already are not
             repeated, interrupted ones go on.
         on_epoch: called after every epoch with the seed, the epoch and its figures.
+        callbacks: see `train`; the same ones for every seed.
 
     Returns:
         A `Result`.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     folder = Path(folder or f"runs/{recipe.name}").expanduser()
-    dataset = read_data(recipe, data)
+    recipe, dataset = suit(recipe, data)
     runs, tests, predicted = [], [], []
     protocol = recipe.evaluation["protocol"]
     for seed in seeds:
@@ -96,7 +99,8 @@ def train_seeds(
             def report(epoch: int, figures: dict[str, Any], seed: int = seed) -> None:
                 on_epoch(seed, epoch, figures)
 
-        run, prepared = train_and_prepare(recipe, dataset, seed, folder / f"seed_{seed}", report)
+        place = folder / f"seed_{seed}"
+        run, prepared = train_and_prepare(recipe, dataset, seed, place, report, callbacks)
         trained = tuple(run.preprocessor.specification)
         tests.append(evaluate_subsets(run.model, prepared, "test", protocol, trained))
         runs.append(run)

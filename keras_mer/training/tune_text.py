@@ -52,7 +52,7 @@ def tune_text(
     dataset = _lower_features(recipe, dataset)
     keras.utils.set_random_seed(seed)
     model, tuned = tuning_model(tuning, dataset, seed)
-    recipe = replace(recipe, training={**recipe.training, **tuning})
+    recipe = replace(recipe, training={**recipe.training, **tuning, "freeze_epochs": 0})
     model.compile(make_optimizer(recipe.training), recipe.training["loss"])
     fit(model, recipe, dataset, seed, folder, on_epoch and _marked(on_epoch))
     adapters = TextAdapters(

@@ -43,10 +43,12 @@ def to_config(model: keras.Model) -> dict[str, Any]:
             f"an entry holds a model of keras_mer.models ({_names()}); received a {name}. "
             "Save other models with model.save(path)"
         )
+    arguments = model.get_config()
+    arguments.pop("trunk_frozen", None)  # of a training that is going on, and not of the model
     config = {
         "class_name": name,
         "registered_name": f"{PACKAGE}>{name}",
-        "config": model.get_config(),
+        "config": arguments,
     }
     check_plain(config["config"])
     return config

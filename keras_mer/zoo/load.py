@@ -2,11 +2,13 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
+from keras_mer.models._multimodal_model import named_labels
 from keras_mer.zoo.config import from_config
 from keras_mer.zoo.entry import (
     CONFIG,
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
     from keras_mer.data import Preprocessor
     from keras_mer.features import TextAdapters
 
+# What metadata.json says that another head makes untrue.
+OF_THE_HEAD = ("task", "label_names", "label_range", "protocol", "metrics", "paper")
+
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def load(
     name: Name,
     weights: bool = True,
-    head: int | None = None,
+    head: int | Sequence[str] | None = None,
     dtype: str | None = None,
     source: Name | None = None,
 ) -> keras.Model:
@@ -41,7 +46,8 @@ def load(
             folder of one of your own, with a slash in it (`"./my_entry"`); or the address of
             one, such as `"hf://organisation/repository/cmmsf_mosi"`.
         weights: `False` for the same architecture with fresh weights.
-        head: the units of a new head, for labels of your own; the trunk keeps its weights.
+        head: the units of a new head, for labels of your own, or the names of the labels; the
+            trunk keeps its weights.
         dtype: the Keras dtype policy to build the model under, such as `"mixed_float16"`.
         source: the one place to look for the entry: a folder of entries, or a mirror's
             address. By default KERAS_MER_HOME/entries, the installed package, the cache and
@@ -49,7 +55,7 @@ def load(
 
     Returns:
         A `keras.Model` that is not compiled; `predict` works at once. Its attribute `entry` is
-        a dict, the metadata of the entry.
+        a dict, the metadata of the entry; with a new head, without what it says of the old one.
 
     Raises:
         FileNotFoundError: if there is no such entry, or it has no weights yet; the message
@@ -62,12 +68,11 @@ def load(
     ```python
     model = keras_mer.zoo.load("cmmsf_mosi")
     scores = model.predict(inputs)
-    model = keras_mer.zoo.load("cmmsf_mosi", head=4)  # four classes of your own
+    model = keras_mer.zoo.load("cmmsf_mosi", head=["calm", "sad", "angry"])  # of your own
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     ```
     """
-    if head is not None and (isinstance(head, bool) or not isinstance(head, int) or head < 1):
-        raise ValueError(f"head is the number of units of a new head, 1 or more; received {head!r}")
+    names = None if head is None else named_labels(head)
     entry = resolve(name, source)
     if weights and not entry.pretrained:
         raise FileNotFoundError(_how_to_train(entry))
@@ -77,9 +82,13 @@ def load(
         raise ValueError(f"the entry {entry.name} ({entry.folder}): {error}") from error
     if weights:
         _load_weights(model, entry)
-    if head is not None:
-        model = model.new_head(head, activation=None)
-    model.entry = entry.metadata
+    if head is None:
+        model.entry = entry.metadata
+        return model
+    model = model.new_head(head, activation=None)
+    model.entry = {k: v for k, v in entry.metadata.items() if k not in OF_THE_HEAD}
+    if names:
+        model.entry |= {"task": "classification", "label_names": list(names)}
     return model
 
 

@@ -95,7 +95,8 @@ def save_entry(
             preprocessor specifies, else the dimensions that the model reads.
         trained_modalities: those that were present in training; all by default.
         task: `"regression"` or `"classification"`.
-        label_names: of the classes, in the order of the head's units.
+        label_names: of the classes, in the order of the head's units; by default those that
+            `new_head` was given. The task is then a classification.
         label_range: the least and greatest label of a regression, such as `(-3, 3)`.
         licence: of the weights, as an SPDX identifier such as `"Apache-2.0"`, or a sentence.
         notes: Markdown for the card: what the model is for, and its limits.
@@ -133,6 +134,8 @@ def save_entry(
         )
     config = to_config(model)
     copy = _rebuilt(model, config)
+    if label_names is None and getattr(model, "label_names", None):
+        label_names, task = model.label_names, task or "classification"
     if features is None and preprocessor is not None:
         features = preprocessor.specification
     described = _described_features(features, config)

@@ -36,6 +36,15 @@ def test_the_weighted_mean_is_that_of_the_utterances():
     assert (weights * labels[..., 0]).mean() == pytest.approx(np.arange(6).mean())
 
 
+def test_an_utterance_counts_by_its_own_weight():
+    own = np.array([1.0, 2.0, 0.0, 1.0, 3.0, 1.0])
+    _, labels, plain = batches(batch_size=3)[0]
+    _, _, weights = batches(batch_size=3, sample_weights=own)[0]
+    real = plain > 0
+    np.testing.assert_allclose(weights[real], plain[real] * own[labels[..., 0][real]])
+    assert not weights[~real].any()
+
+
 def test_predictions_come_back_in_the_order_of_the_utterances():
     whole = batches(batch_size=2)
     assert len(whole) == 2

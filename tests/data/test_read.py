@@ -12,11 +12,11 @@ def test_a_saved_data_set_is_found_out(ten_rows, tmp_path):
 
 
 def test_other_things_are_refused_with_the_formats_there_are(tmp_path):
-    (tmp_path / "table.csv").write_text("a,b")
+    (tmp_path / "table.txt").write_text("a,b")
     with pytest.raises(
-        ValueError, match=r"table\.csv is of no known format; known .* npz .*; mosi "
+        ValueError, match=r"table\.txt is of no known format; known .* npz .*; mosi "
     ):
-        read(tmp_path / "table.csv")
+        read(tmp_path / "table.txt")
     with pytest.raises(ValueError, match="is of no known format"):
         read(tmp_path)
     with pytest.raises(ValueError, match="cannot be read as 'hdf5'"):

@@ -7,7 +7,7 @@ from keras_mer.data import Dataset
 from keras_mer.features import PresetTextEncoder, TextEncoder
 from keras_mer.features._encoders import encoder_of
 from keras_mer.training import Recipe
-from keras_mer.training.prepare import read_data
+from keras_mer.training.suit import read_data
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] i loved it was far too long".split()
 

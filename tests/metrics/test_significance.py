@@ -23,7 +23,7 @@ def predictions(protocol, rows=60, seed=0):
     return y_true, list(probabilities)
 
 
-@pytest.mark.parametrize("protocol", ["mosi", "sims", "iemocap4", "ravdess", "classes"])
+@pytest.mark.parametrize("protocol", ["mosi", "sims", "iemocap4", "ravdess", "classes", "scores"])
 def test_figures_of_sums_are_those_of_the_report(protocol):
     y_true, runs = predictions(protocol)
     groups = np.arange(60) // 10

@@ -1,6 +1,7 @@
 """Searching a recipe's arguments with keras-tuner."""
 
 import json
+import tomllib
 
 import pytest
 from generated import RECIPE, dataset
@@ -135,3 +136,14 @@ def test_the_command_writes_the_best_recipe(tmp_path):
         json.loads(p.read_text()) for p in (tmp_path / "runs").glob("trials/trial_*/trial.json")
     ]
     assert len(kept) == 2
+
+
+@pytest.mark.once
+def test_what_data_tell_is_not_written(tmp_path):
+    own = {"name": "own", "search": SPACE, "model": {"class": "LateFusionNetwork"}}
+    search(Recipe.from_dict({**own, "training": {"epochs": 1}}), dataset(), 1, folder=tmp_path)
+    content = tomllib.loads((tmp_path / "best.toml").read_text())
+    assert set(content["training"]) == {"epochs", "learning_rate", "batch_size"}
+    assert content["evaluation"] == {}
+    assert Recipe.read(tmp_path / "best.toml").write(tmp_path / "again.toml") is None
+    assert (tmp_path / "again.toml").read_text() == (tmp_path / "best.toml").read_text()

@@ -19,7 +19,7 @@ from keras_mer.training import (
     train,
     train_seeds,
 )
-from keras_mer.training.prepare import read_data
+from keras_mer.training.suit import read_data
 
 
 def recipe(**training):
@@ -175,7 +175,13 @@ def test_clips_become_the_features_that_a_recipe_asks_for(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"name": "a", "model": {"class": "CMMSF"}}, "needs a protocol"),
+        ({"name": "a", "model": {}}, "needs a class, .* or an entry to train further"),
+        ({"name": "a", "model": {"class": "CMMSF", "entry": "b"}}, "'CMMSF' and the entry 'b'"),
+        ({"name": "a", "model": {"entry": 3}}, "a name or a path; received 3"),
+        ({**RECIPE, "training": {"freeze_epochs": 2}}, "every weight is fresh: name an entry"),
+        ({**RECIPE, "training": {"freeze_epochs": -1}}, "0 or more; received -1"),
+        ({**RECIPE, "training": {"trunk_rate": 0.5}}, "counts after freeze_epochs"),
+        ({**RECIPE, "training": {"trunk_rate": 0}}, "trunk_rate must be .* above 0; received 0"),
         ({"name": "a", "training": {"bath_size": 3}}, "did you mean 'batch_size'"),
         ({"model": {}}, "needs a name"),
         ({**RECIPE, "training": {"optimizer": "lion"}}, "one of adam, adamw"),

@@ -79,7 +79,7 @@ def test_a_new_head_keeps_the_trunk(entry):
     assert model.entry["name"] == name
 
 
-@pytest.mark.parametrize("head", [0, -1, True, 2.5, "4"])
+@pytest.mark.parametrize("head", [0, -1, True, 2.5, "4", ["joy", "joy"]])
 def test_a_head_is_a_number_of_units(entry, head):
     with pytest.raises(ValueError, match="number of units of a new head"):
         zoo.load(entry[0], head=head)
