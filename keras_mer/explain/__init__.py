@@ -2,6 +2,7 @@
 
 from keras_mer.explain.ablation import Ablation, ablation
 from keras_mer.explain.ablation_table import AblationTable, ablation_table
+from keras_mer.explain.attention_reading import AttentionReading, attention_reading
 from keras_mer.explain.draw_calibration import draw_calibration
 from keras_mer.explain.draw_confusion import draw_confusion
 from keras_mer.explain.draw_gates import draw_gates
@@ -13,11 +14,13 @@ from keras_mer.explain.shares import shares
 __all__ = [
     "Ablation",
     "AblationTable",
+    "AttentionReading",
     "FusionReading",
     "ShapleyValues",
     "TimeSteps",
     "ablation",
     "ablation_table",
+    "attention_reading",
     "draw_calibration",
     "draw_confusion",
     "draw_gates",

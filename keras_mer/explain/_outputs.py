@@ -32,7 +32,7 @@ def chosen_outputs(predictions: np.ndarray, output: Output) -> np.ndarray:
             f"`output` must be a whole number, or one for each of the {wanted[0]} rows; "
             f"received {output!r}"
         )
-    if which.size and not (0 <= which.min() and which.max() < count):
+    if which.size and not (which.min() >= 0 and which.max() < count):
         raise ValueError(f"the model has the outputs 0 to {count - 1}; received output={output!r}")
     return np.broadcast_to(which.reshape(which.shape + (1,) * (len(wanted) - which.ndim)), wanted)
 

@@ -185,7 +185,7 @@ def _utterances(utterance: Any, masks: Mapping[str, np.ndarray]) -> np.ndarray:
             f"`utterance` must be a whole number, or one for each of the {len(there)} dialogues; "
             f"received {utterance!r}"
         )
-    if at.size and not (0 <= at.min() and at.max() < length):
+    if at.size and not (at.min() >= 0 and at.max() < length):
         raise ValueError(
             f"the dialogues have the utterances 0 to {length - 1}; received utterance={utterance!r}"
         )
