@@ -109,9 +109,7 @@ def _weights(
     found: dict[tuple[str, str], list[np.ndarray]] = {}
     for start in range(0, len(keras.tree.flatten(given)[0]), batch_size):
         taken = slice(start, start + batch_size)
-        batch = keras.tree.map_structure(
-            lambda x, rows=taken: ops.convert_to_tensor(x[rows]), given
-        )
+        batch = keras.tree.map_structure(lambda x, at=taken: ops.convert_to_tensor(x[at]), given)
         if isinstance(model, CMMSF):
             looks = _of_cascade(layer, batch)
         else:
