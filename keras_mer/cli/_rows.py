@@ -73,9 +73,7 @@ def given_rows(
     if len({len(values) for values in lists.values()}) > 1:
         counts = [f"{len(values)} of --{name}" for name, values in lists.items()]
         raise typer.BadParameter(f"every row needs each of them; received {', '.join(counts)}")
-    yield [
-        dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)
-    ]
+    yield [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,16 @@ def signed(value: float) -> str:
     return POSITIVE if value > 0 else NEGATIVE
 
 
-def amount(value: float, sign: bool = True) -> str:
-    """Two places, or more where they would be zeros; with the sign of what is added."""
-    places = 2 if abs(value) >= 0.1 or not value else 3
+def amount(value: float, sign: bool = True, places: int = 2) -> str:
+    """A number as it stands in a picture, with the sign of what is added."""
     shown = f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
     return shown.replace("-", "\N{MINUS SIGN}")
+
+
+def places_for(values: Any) -> int:
+    """Decimals that tell the values apart, at least two."""
+    largest = max((abs(value) for value in values), default=1.0)
+    return 2 if largest >= 0.1 or not largest else min(6, 2 - floor(log10(largest)))
 
 
 @contextmanager

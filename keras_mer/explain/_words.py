@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-ENDINGS = re.compile(r"[a-z]{1,2}")  # 's, 't, 're, 'll, ...
+ENDINGS = {"s", "t", "d", "m", "re", "ve", "ll"}
 
 
 def together(pieces: Sequence[str]) -> list[tuple[str, list[int]]]:
     """Words, and the places of the pieces that each is made of.
 
-    `##ing` belongs to the piece before it, and so do an apostrophe between letters and the
-    letters after it, as in `didn't`. All other pieces, `[CLS]` and commas among them, are words
+    `##ing` belongs to the piece before it, and so do an apostrophe and the English ending after
+    it, as in `didn't`. All other pieces, `[CLS]` and commas among them, are words
     of their own.
 
     Example:
@@ -36,5 +35,5 @@ def _belongs(pieces: Sequence[str], place: int, word: str) -> bool:
         return True
     following = pieces[place + 1] if place + 1 < len(pieces) else ""
     if piece == "'":
-        return word[-1].isalpha() and ENDINGS.fullmatch(following) is not None
-    return word.endswith("'") and len(word) > 1 and ENDINGS.fullmatch(piece) is not None
+        return word[-1].isalpha() and following in ENDINGS
+    return word.endswith("'") and len(word) > 1 and piece in ENDINGS

@@ -61,8 +61,9 @@ def draw_attention(
         _name_steps(axes.xaxis, looked_at, table.shape[1])
         if looked_at is not None:
             axes.tick_params("x", rotation=90 if table.shape[1] > 6 else 0)
-        axes.set_ylabel(f"steps of {modalities[0]}")
-        axes.set_xlabel(f"steps of {modalities[1]} that they look at")
+        itself = modalities[0] == modalities[1]
+        axes.set_ylabel("parts that look" if itself else f"steps of {modalities[0]}")
+        axes.set_xlabel("parts" if itself else f"steps of {modalities[1]} that they look at")
         figure.colorbar(image, ax=axes, label="attention, %", pad=0.02)
     return Path(path)
 

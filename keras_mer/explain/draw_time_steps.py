@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_mer.explain._style import COLUMN, GREY, SMALL, amount, picture, signed
+from keras_mer.explain._style import COLUMN, GREY, PAGE, SMALL, amount, picture, places_for, signed
 from keras_mer.explain._words import together
 from keras_mer.layers._modalities import modality_order
 
 MOST = 40  # words in a picture
 LINE = 0.165  # inches, of a word
+LETTERS, LINE_LETTERS = 24, 56  # of a word, and of a line of a dialogue
 MOMENTS = 1.1  # inches, of what has no words
 
 
@@ -63,7 +65,8 @@ def draw_time_steps(
     names = {m: ["whole clip"] for m, x in steps.items() if len(x) == 1} | dict(names or {})
     words = {m: _words(m, names[m], x) for m, x in steps.items() if m in names}
     heights = [LINE * len(words[m][0]) + 0.25 if m in words else MOMENTS for m in steps]
-    with picture(path, COLUMN, sum(heights) + 0.95, title) as figure:
+    lines = any(len(name) > LETTERS for m in words for name in words[m][0])
+    with picture(path, PAGE if lines else COLUMN, sum(heights) + 0.95, title) as figure:
         panels = figure.subplots(len(steps), 1, height_ratios=heights, squeeze=False)[:, 0]
         for axes, (m, x) in zip(panels, steps.items(), strict=True):
             if m in words:
@@ -95,11 +98,16 @@ def _draw_words(
     shown, values, count = words
     places = np.arange(len(shown))
     bars = axes.barh(places, values, height=0.72, color=[signed(v) for v in values])
-    axes.bar_label(bars, [amount(v) for v in values], padding=2, fontsize=SMALL, color=GREY)
-    axes.set_yticks(places, [_short(word) for word in shown])
+    decimals = places_for(values)
+    axes.bar_label(
+        bars, [amount(v, places=decimals) for v in values], padding=2, fontsize=SMALL, color=GREY
+    )
+    axes.set_yticks(places, [_short(name) for name in shown])
     axes.tick_params("y", length=0)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.margins(x=0.2)
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    room = 0.24 * (high - low or 1.0)  # for the numbers
+    axes.set_xlim(low - (room if low < 0 else 0), high + (room if high > 0 else 0))
     axes.axvline(0, color=GREY, linewidth=0.6)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(f"adds to the {quantity}")
@@ -134,6 +142,6 @@ def _write_sums(figure: Any, sums: tuple[float, float], total: float) -> None:
     figure.supxlabel(line, fontsize=SMALL, color=GREY)
 
 
-def _short(word: str, most: int = 32) -> str:
+def _short(name: str) -> str:
     """A line of a dialogue is longer than a word."""
-    return word if len(word) <= most else word[: most - 1].rstrip() + "…"
+    return textwrap.shorten(name, LINE_LETTERS, placeholder=" …")
