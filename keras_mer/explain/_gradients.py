@@ -43,7 +43,9 @@ def input_gradients(
 def _tensorflow(model: Any, moving: Any, fixed: Any, weights: Any) -> dict[str, Any]:
     import tensorflow as tf
 
-    moving = {name: tf.convert_to_tensor(x) for name, x in moving.items()}
+    moving, fixed = (
+        {name: tf.convert_to_tensor(x) for name, x in part.items()} for part in (moving, fixed)
+    )
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(moving)
         total = tf.reduce_sum(model({**moving, **fixed}, training=False) * weights)
