@@ -60,3 +60,12 @@ def test_the_scores_are_those_the_output_is_made_of():
 def test_a_model_without_such_attention_says_what_reads_it(name):
     with pytest.raises(ValueError, match=f"{name} has no attention.*integrated_gradients every"):
         attention_reading(small_system(name), filled(name))
+
+
+def test_scores_are_an_output_of_a_functional_model_too():
+    query, source = keras.Input((None, 4)), keras.Input((5, 4))
+    layer = CrossModalAttention(num_heads=2)
+    model = keras.Model([query, source], layer(query, source, return_attention_scores=True))
+    arrays = [np.ones((2, t, 4), "float32") for t in (3, 5)]
+    output, scores = model.predict(arrays, verbose=0)
+    assert (output.shape, scores.shape) == ((2, 3, 4), (2, 2, 3, 5))
