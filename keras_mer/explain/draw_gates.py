@@ -76,6 +76,8 @@ def _draw_scores(
     low, high = score_range
     margin = 0.15 * (high - low)
     axes.set_xlim(low - margin if said is None else low, high + (2 if said else 1) * margin)
+    if said is not None:  # the room for the labels is beyond what a probability can be
+        axes.set_xticks(np.linspace(low, high, 6))
     axes.set_yticks(places, [textwrap.fill(textwrap.shorten(t, 76), 40) for t in labels])
     axes.set_xlabel("probability" if said else "sentiment: negative to positive")
     axes.set_title("Label" if said else "Score", fontsize=10)
