@@ -149,6 +149,20 @@ class Predictor:
             )
         return predictions
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Of a classification, the classes in the order of the probabilities; else none."""
+        return self._results.names if self._results.classification else ()
+
+    @property
+    def gives_logits(self) -> bool:
+        """Whether the model's own outputs are logits and not yet probabilities."""
+        return self._results.classification and self._results.logits
+
+    def features(self, modality: str) -> Mapping[str, Any]:
+        """What the features of a modality are that the model was trained on, as far as is known."""
+        return self._features(modality)
+
     def inputs(
         self,
         text: Sequence[Any] | None = None,

@@ -4,10 +4,42 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
+
+import typer
+
+Texts = Annotated[list[str] | None, typer.Option(help="A text; may be given several times.")]
+Audios = Annotated[
+    list[str] | None, typer.Option(help="A sound or video file, one per row as --text.")
+]
+Videos = Annotated[list[str] | None, typer.Option(help="A video file, one per row as --text.")]
+Input = Annotated[
+    str | None,
+    typer.Option(
+        help="A file of rows: .csv with a header, .jsonl with the keys text, audio, video, "
+        ".txt with a text per line; or - for lines or JSON objects on the standard input. "
+        "Audio and video are paths of clips, from the file's own folder on, or features."
+    ),
+]
+TextColumn = Annotated[
+    str | None, typer.Option(help='The column or key that holds the text; "text" by default.')
+]
+AudioColumn = Annotated[
+    str | None, typer.Option(help="The column or key with the paths of sounds or videos.")
+]
+VideoColumn = Annotated[
+    str | None, typer.Option(help="The column or key with the paths of videos.")
+]
+DialogueColumn = Annotated[
+    str | None,
+    typer.Option(
+        help="The column or key that names the dialogue of a row, for models that read "
+        "dialogues; all rows are one by default."
+    ),
+]
 
 Row = dict[str, Any] | Exception
 
@@ -15,6 +47,33 @@ FORMATS = ".csv, .jsonl, .txt, or - for the standard input"
 MODALITIES = ("text", "audio", "video")
 DIALOGUE = "dialogue"
 LONGEST_CELL = 2**31 - 1
+
+
+@contextmanager
+def given_rows(
+    given: Mapping[str, list[str] | None], source: str | None, columns: Mapping[str, str | None]
+) -> Iterator[Iterable[Row]]:
+    """The rows of a command: those of its options, or of its file.
+
+    Args:
+        given: per modality what its option was given, one per row.
+        source: the file, see `opened_rows`.
+        columns: see `opened_rows`.
+
+    Raises:
+        typer.BadParameter: unless one of both is given, as many of each modality.
+    """
+    lists = {name: values for name, values in given.items() if values}
+    if bool(lists) == (source is not None):
+        raise typer.BadParameter("give rows with --text, --audio, --video, or a file with --input")
+    if source is not None:
+        with opened_rows(source, columns) as rows:
+            yield rows
+        return
+    if len({len(values) for values in lists.values()}) > 1:
+        counts = [f"{len(values)} of --{name}" for name, values in lists.items()]
+        raise typer.BadParameter(f"every row needs each of them; received {', '.join(counts)}")
+    yield [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
 @contextmanager

@@ -14,7 +14,19 @@ from keras_mer._files import written_aside
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, Entry, command, say
 from keras_mer.cli._results import writer
-from keras_mer.cli._rows import DIALOGUE, Row, opened_rows
+from keras_mer.cli._rows import (
+    DIALOGUE,
+    AudioColumn,
+    Audios,
+    DialogueColumn,
+    Input,
+    Row,
+    TextColumn,
+    Texts,
+    VideoColumn,
+    Videos,
+    given_rows,
+)
 
 if TYPE_CHECKING:
     from keras_mer.predictor import Prediction, Predictor
@@ -31,39 +43,14 @@ class Output(StrEnum):
 @command
 def predict(
     name: Entry,
-    text: Annotated[
-        list[str] | None, typer.Option(help="A text to score; may be given several times.")
-    ] = None,
-    audio: Annotated[
-        list[str] | None, typer.Option(help="A sound or video file, one per row as --text.")
-    ] = None,
-    video: Annotated[
-        list[str] | None, typer.Option(help="A video file, one per row as --text.")
-    ] = None,
-    input: Annotated[
-        str | None,
-        typer.Option(
-            help="A file of rows: .csv with a header, .jsonl with the keys text, audio, video, "
-            ".txt with a text per line; or - for lines or JSON objects on the standard input. "
-            "Audio and video are paths of clips, from the file's own folder on, or features."
-        ),
-    ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(help='The column or key that holds the text; "text" by default.')
-    ] = None,
-    audio_column: Annotated[
-        str | None, typer.Option(help="The column or key with the paths of sounds or videos.")
-    ] = None,
-    video_column: Annotated[
-        str | None, typer.Option(help="The column or key with the paths of videos.")
-    ] = None,
-    dialogue_column: Annotated[
-        str | None,
-        typer.Option(
-            help="The column or key that names the dialogue of a row, for models that read "
-            "dialogues; all rows are one by default."
-        ),
-    ] = None,
+    text: Texts = None,
+    audio: Audios = None,
+    video: Videos = None,
+    input: Input = None,
+    text_column: TextColumn = None,
+    audio_column: AudioColumn = None,
+    video_column: VideoColumn = None,
+    dialogue_column: DialogueColumn = None,
     output: Annotated[
         Output, typer.Option(help="How results are written; json is one object per line.")
     ] = Output.table,
@@ -78,14 +65,11 @@ def predict(
 
     The others are scored all the same, and the exit status is 1.
     """
-    given = {"text": text, "audio": audio, "video": video}
-    columns = {name: values for name, values in given.items() if values}
-    if bool(columns) == (input is not None):
-        raise typer.BadParameter("give rows with --text, --audio, --video, or a file with --input")
     # The input is opened first: a wrong name must not cost the time to load a model.
-    named = {"text": text_column, "audio": audio_column, "video": video_column}
-    named[DIALOGUE] = dialogue_column
-    with _source(columns, input, named) as rows, _sink(out) as file:
+    given = {"text": text, "audio": audio, "video": video}
+    columns = {"text": text_column, "audio": audio_column, "video": video_column}
+    columns[DIALOGUE] = dialogue_column
+    with given_rows(given, input, columns) as rows, _sink(out) as file:
         with quiet_start():
             from keras_mer.predictor import Predictor
 
@@ -100,23 +84,6 @@ def predict(
     if failed:
         say(f"{failed} of {total} rows failed")
         raise typer.Exit(1)
-
-
-@contextmanager
-def _source(
-    columns: dict[str, list[str]], source: str | None, named: dict[str, str | None]
-) -> Iterator[Iterable[Row]]:
-    if source is None:
-        counts = [f"{len(values)} of --{name}" for name, values in columns.items()]
-        if len({len(values) for values in columns.values()}) > 1:
-            raise typer.BadParameter(f"every row needs each of them; received {', '.join(counts)}")
-        yield [
-            dict(zip(columns, values, strict=True))
-            for values in zip(*columns.values(), strict=True)
-        ]
-        return
-    with opened_rows(source, named) as rows:
-        yield rows
 
 
 @contextmanager

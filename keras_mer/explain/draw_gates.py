@@ -11,12 +11,9 @@ import numpy as np
 
 from keras_mer._extras import need
 from keras_mer._files import written_aside
+from keras_mer.explain._style import colours, signed
 from keras_mer.explain.fusion_reading import FusionReading
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-COLOURS = {"text": "#0072B2", "audio": "#E69F00", "video": "#009E73"}
-OTHERS = ("#CC79A7", "#56B4E9", "#D55E00")
-NEGATIVE, POSITIVE = "#D55E00", "#0072B2"
 ROWS = 24  # more would be too small to read
 
 
@@ -27,6 +24,7 @@ def draw_gates(
     path: str | Path,
     score_range: tuple[float, float] = (-3.0, 3.0),
     title: str | None = None,
+    said: Sequence[str] | None = None,
 ) -> Path:
     """Draws the score of each row, the modalities' shares in it, and how open their gates were.
 
@@ -37,6 +35,8 @@ def draw_gates(
         path: the picture to write, .png, .pdf or .svg.
         score_range: of the scores.
         title: above the picture.
+        said: of a classification, the label of each row; its scores are then probabilities and
+            the range of them 0 to 1.
 
     Raises:
         ValueError: if there are no rows, or more than 24.
@@ -49,7 +49,7 @@ def draw_gates(
 
     figure = Figure(figsize=(11, 1.8 + 0.45 * len(labels)), layout="constrained")
     left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 2.6))
-    _draw_scores(left, labels, scores, score_range)
+    _draw_scores(left, labels, scores, score_range if said is None else (0.0, 1.0), said)
     _draw_shares(middle, reading.shares)
     _draw_openness(right, reading.openness)
     if title:
@@ -59,25 +59,28 @@ def draw_gates(
     return Path(path)
 
 
-def colours(modalities: Sequence[str]) -> dict[str, str]:
-    """One colour per modality, always the same for text, audio and video."""
-    others = iter(OTHERS * (1 + len(modalities)))
-    return {m: COLOURS.get(m) or next(others) for m in modalities}
-
-
 def _draw_scores(
-    axes: Any, labels: Sequence[str], scores: Sequence[float], score_range: tuple[float, float]
+    axes: Any,
+    labels: Sequence[str],
+    scores: Sequence[float],
+    score_range: tuple[float, float],
+    said: Sequence[str] | None,
 ) -> None:
     places = np.arange(len(labels))
-    bars = axes.barh(places, scores, color=[POSITIVE if s > 0 else NEGATIVE for s in scores])
-    axes.bar_label(bars, [f"{s:+.2f}" for s in scores], padding=3, fontsize=8)
+    bars = axes.barh(places, scores, color=[signed(s) for s in scores])
+    shown = [f"{s:+.2f}" for s in scores]
+    if said is not None:
+        shown = [f"{label} {s:.2f}" for label, s in zip(said, scores, strict=True)]
+    axes.bar_label(bars, shown, padding=3, fontsize=8)
     axes.axvline(0, color="0.3", linewidth=0.8)
     low, high = score_range
     margin = 0.15 * (high - low)
-    axes.set_xlim(low - margin, high + margin)
+    axes.set_xlim(low - margin if said is None else low, high + (2 if said else 1) * margin)
+    if said is not None:  # the room for the labels is beyond what a probability can be
+        axes.set_xticks(np.linspace(low, high, 6))
     axes.set_yticks(places, [textwrap.fill(textwrap.shorten(t, 76), 40) for t in labels])
-    axes.set_xlabel("sentiment: negative to positive")
-    axes.set_title("Score", fontsize=10)
+    axes.set_xlabel("probability" if said else "sentiment: negative to positive")
+    axes.set_title("Label" if said else "Score", fontsize=10)
 
 
 def _draw_shares(axes: Any, shares: dict[str, np.ndarray]) -> None:

@@ -74,9 +74,14 @@ def fusion_reading(
     )
 
 
+def has_gates(model: keras.Model) -> bool:
+    """Whether it is a model that `fusion_reading` reads."""
+    return all(hasattr(model, name) for name in ("fusion", "fused", "gates", "hidden_layer"))
+
+
 def _reader(model: keras.Model) -> keras.Model:
     """The model up to its fusion; made once per model."""
-    if not (hasattr(model, "fusion") and hasattr(model, "hidden_layer")):
+    if not has_gates(model):
         raise ValueError(
             f"{type(model).__name__} has no mask-gated fusion to read; "
             "keras_mer.explain.shares works for every model"

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_mer.explain.fusion_reading import fusion_reading
+from keras_mer.explain.fusion_reading import fusion_reading, has_gates
 
 
 def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -28,7 +28,7 @@ def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarra
         (n, utterances); there a modality is hidden in the whole dialogue, and so one that is
         missing in an utterance alone may have a share by its context.
     """
-    if hasattr(model, "fusion") and hasattr(model, "hidden_layer"):
+    if has_gates(model):
         return fusion_reading(model, inputs).shares
     names = [name for name in inputs if f"{name}_mask" in inputs]
     whole = np.asarray(model.predict(dict(inputs), verbose=0), "float64")

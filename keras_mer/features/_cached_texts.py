@@ -60,7 +60,7 @@ class CachedTexts(ABC):
         """
         from keras_mer.data import Ragged
 
-        texts = _checked(texts)
+        texts = checked_texts(texts)
         keys = {text: self._key(text) for text in texts if text is not None}
         rows = self._cached.get(list(keys.values())) if self.cache else {}
         missing = [text for text, key in keys.items() if key not in rows]
@@ -93,7 +93,7 @@ class CachedTexts(ABC):
         return digest.digest()
 
 
-def _checked(texts: object) -> list[str | None]:
+def checked_texts(texts: object) -> list[str | None]:
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise TypeError(
             f"expected a list of texts; received {type(texts).__name__}. "

@@ -11,7 +11,7 @@ import numpy as np
 from keras_mer.features import _minilm
 from keras_mer.features._buckets import bucket
 from keras_mer.features._cache import Row
-from keras_mer.features._cached_texts import CachedTexts
+from keras_mer.features._cached_texts import CachedTexts, checked_texts
 from keras_mer.features.contractions import restore_contractions
 from keras_mer.features.text_adapters import TextAdapters
 
@@ -155,6 +155,35 @@ class TextEncoder(CachedTexts):
             **pooled,
             **tuned,
         }
+
+    def tokens(self, texts: Sequence[str | None]) -> list[list[str]]:
+        """What stands at each step that `encode` makes of the texts.
+
+        Args:
+            texts: as for `encode`.
+
+        Returns:
+            Per text the word pieces from `[CLS]` to `[SEP]`, as many as there are steps: after
+            the contractions are restored, in lower case, cut to `max_length`. A piece that
+            continues a word starts with `##`. A text that is pooled is one piece, itself; a
+            missing one has none.
+
+        Example:
+            ```python
+            keras_mer.features.TextEncoder().tokens(["I loved it."])
+            # [["[CLS]", "i", "loved", "it", ".", "[SEP]"]]
+            ```
+        """
+        texts = checked_texts(texts)
+        if self.pooling is not None:
+            return [[] if text is None else [text] for text in texts]
+        tokenizer, _ = self._encoder
+        pieces = iter(self._word_pieces([text for text in texts if text is not None]))
+        return [[] if text is None else self._shown(next(pieces), tokenizer) for text in texts]
+
+    def _shown(self, pieces: Sequence[int], tokenizer: Any) -> list[str]:
+        kept = [tokenizer.id_to_token(piece) for piece in pieces[: self.max_length - 2]]
+        return ["[CLS]", *kept, "[SEP]"]
 
     def _computed(self, texts: Sequence[str]) -> Iterator[dict[str, Row]]:
         """The texts' rows, batch by batch, the shortest texts first."""

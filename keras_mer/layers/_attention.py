@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,6 +10,21 @@ from keras import ops
 from keras_mer._types import Tensor
 from keras_mer.layers._masking import presence
 from keras_mer.layers._vectors import softmax
+from keras_mer.layers._weighted import WeightedLayer
+
+
+class LookingLayer(WeightedLayer):
+    """A layer whose call takes `return_attention_scores`, as `keras.layers.MultiHeadAttention`."""
+
+    def compute_output_spec(
+        self, *args: Any, return_attention_scores: bool = False, **kwargs: Any
+    ) -> Any:
+        """The output, by its shape alone unless the scores are asked for."""
+        if not return_attention_scores:
+            return super().compute_output_spec(*args, **kwargs)
+        return keras.Operation.compute_output_spec(
+            self, *args, return_attention_scores=True, **kwargs
+        )
 
 
 def multi_head(
@@ -18,7 +34,8 @@ def multi_head(
     num_heads: int,
     visible: Tensor | None = None,
     drop: Callable[[Tensor], Tensor] | None = None,
-) -> Tensor:
+    return_scores: bool = False,
+) -> Any:
     """What each query sees, the heads side by side.
 
     Args:
@@ -29,12 +46,15 @@ def multi_head(
         visible: bool, broadcast to (batch, heads, time, source_time), True where a query
             may look; every query needs one such place.
         drop: what is done to the attention weights; `None` for nothing.
+        return_scores: whether to return the weights too; they cost memory.
 
     Returns:
-        (batch, time, dim).
+        (batch, time, dim); with `return_scores` a tuple of it and the weights (batch, heads,
+        time, source_time), before anything is done to them.
     """
     split = [_heads(x, num_heads) for x in (query, key, value)]
-    if drop is None:
+    weights = None
+    if drop is None and not return_scores:
         seen = ops.dot_product_attention(*split, mask=visible)
     else:
         q, k, v = (ops.transpose(x, (0, 2, 1, 3)) for x in split)
@@ -42,9 +62,11 @@ def multi_head(
         scores = ops.cast(scores, "float32")
         if visible is not None:
             scores = ops.where(visible, scores, -1e9)
-        weights = drop(ops.cast(softmax(scores), v.dtype))
-        seen = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
-    return ops.cast(ops.reshape(seen, ops.shape(query)), query.dtype)
+        weights = ops.cast(softmax(scores), v.dtype)
+        used = weights if drop is None else drop(weights)
+        seen = ops.transpose(ops.matmul(used, v), (0, 2, 1, 3))
+    seen = ops.cast(ops.reshape(seen, ops.shape(query)), query.dtype)
+    return (seen, weights) if return_scores else seen
 
 
 def _heads(x: Tensor, num_heads: int) -> Tensor:

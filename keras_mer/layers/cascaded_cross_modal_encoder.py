@@ -6,15 +6,16 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Shapes, Tensor, Tensors
+from keras_mer.layers._attention import LookingLayer
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._modalities import check_modalities, check_same_modalities, in_order
-from keras_mer.layers._weighted import WeightedLayer, built, fresh, seed_of
+from keras_mer.layers._weighted import built, fresh, seed_of
 from keras_mer.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_mer.layers.cross_modal_block import CrossModalBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class CascadedCrossModalEncoder(WeightedLayer):
+class CascadedCrossModalEncoder(LookingLayer):
     """Lets every modality look at the others in turn, each look followed by a convolution.
 
     For the modality m, with the others n in the order text, audio, video:
@@ -47,9 +48,13 @@ class CascadedCrossModalEncoder(WeightedLayer):
             same even dim; the times may differ. Rows are right-padded.
         masks: an optional dict of bool masks (batch, time), True at a real step.
         training: whether to drop out.
+        return_attention_scores: whether to return what was looked at beside the output.
 
     Output:
-        A dict of the inputs' shapes, zeros at masked steps.
+        A dict of the inputs' shapes, zeros at masked steps. With `return_attention_scores` a
+        tuple of it and a dict {modality: {other: scores}}, (batch, num_heads, time of the
+        modality, time of the other). They sum to 1 over the other, or over all others if they
+        are looked at at once.
 
     Raises:
         ValueError: if the inputs are not a dict of two or more modalities of one width.
@@ -135,23 +140,44 @@ class CascadedCrossModalEncoder(WeightedLayer):
         )
 
     def call(
-        self, inputs: Tensors, masks: Tensors | None = None, training: bool = False
-    ) -> dict[str, Tensor]:
+        self,
+        inputs: Tensors,
+        masks: Tensors | None = None,
+        training: bool = False,
+        return_attention_scores: bool = False,
+    ) -> Any:
         """Returns the encoded modalities; see the class."""
         check_modalities(inputs, "CascadedCrossModalEncoder")
         check_same_modalities(inputs, self.modalities, "CascadedCrossModalEncoder")
         masks = {m: (masks or {}).get(m) for m in self.modalities}
         read = {m: self._read(m, inputs[m], masks[m]) for m in self.modalities}
-        encoded = {}
+        asked = {"return_attention_scores": True} if return_attention_scores else {}
+        encoded, scores = {}, {}
         for m in self.modalities:
-            z = read[m]
+            z, looks = read[m], []
             sources = self._sources(m, read, masks)
             for block, (source, source_mask) in zip(self.blocks[m], sources, strict=True):
-                z = block(
-                    z, source, query_mask=masks[m], source_mask=source_mask, training=training
-                )
+                given = {"query_mask": masks[m], "source_mask": source_mask}
+                z = block(z, source, **given, training=training, **asked)
+                if return_attention_scores:
+                    z, look = z
+                    looks.append(look)
             encoded[m] = zero_masked(z, masks[m])
-        return encoded
+            if return_attention_scores:
+                scores[m] = self._by_source(m, looks, read)
+        return (encoded, scores) if return_attention_scores else encoded
+
+    def _by_source(self, modality: str, looks: list[Tensor], read: Tensors) -> dict[str, Tensor]:
+        """The scores of a modality's looks, by the modality that was looked at."""
+        others = [m for m in self.modalities if m != modality]
+        if not self.cascade:
+            joined, start, parts = looks[0], 0, []
+            for m in others:
+                stop = start + ops.shape(read[m])[1]
+                parts.append(joined[..., start:stop])
+                start = stop
+            looks = parts
+        return dict(zip(others, looks, strict=True))
 
     def _read(self, modality: str, x: Tensor, mask: Tensor | None) -> Tensor:
         if not self.recurrent:

@@ -3,17 +3,18 @@
 from typing import Any, Literal
 
 import keras
+from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._attention import multi_head, visible_steps
+from keras_mer.layers._attention import LookingLayer, multi_head, visible_steps
 from keras_mer.layers._masking import presence, zero_masked
-from keras_mer.layers._weighted import WeightedLayer, built, fresh
+from keras_mer.layers._weighted import built, fresh
 
 MISSING_SOURCE = ("nothing", "even")
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class CrossModalAttention(WeightedLayer):
+class CrossModalAttention(LookingLayer):
     """Lets the steps of one modality look at those of another, and adds what they see.
 
         A = W_o MultiHead(W_q query, W_k source, W_v source)
@@ -42,9 +43,12 @@ class CrossModalAttention(WeightedLayer):
         query_mask: (batch, time) bool, True at a real step; `None` means all.
         source_mask: (batch, source_time) bool, likewise.
         training: whether to drop out.
+        return_attention_scores: whether to return what was looked at beside the output.
 
     Output:
-        (batch, time, dim). A masked step holds numbers without meaning.
+        (batch, time, dim). A masked step holds numbers without meaning. With
+        `return_attention_scores` a tuple of it and the scores (batch, num_heads, time,
+        source_time), which sum to 1 over the source; zeros for a row without a source.
 
     Raises:
         ValueError: if the heads do not divide the width of the query, or `missing_source`
@@ -115,7 +119,8 @@ class CrossModalAttention(WeightedLayer):
         query_mask: Tensor | None = None,
         source_mask: Tensor | None = None,
         training: bool = False,
-    ) -> Tensor:
+        return_attention_scores: bool = False,
+    ) -> Any:
         """Returns the query with what it saw; see the class."""
         query, source = zero_masked(query, query_mask), zero_masked(source, source_mask)
         visible = there = None
@@ -126,11 +131,17 @@ class CrossModalAttention(WeightedLayer):
         if self.missing_source == "even":
             # A query of zeros scores every step alike, in any precision.
             asked, there = zero_masked(asked, there), None
-        seen = multi_head(
-            asked, self.key_map(source), self.value_map(source), self.num_heads, visible
-        )
-        seen = self.output_map(seen)
-        return self.norm(query + self.drop(zero_masked(seen, there), training=training))
+        looked = (self.key_map(source), self.value_map(source), self.num_heads, visible)
+        if not return_attention_scores:
+            return self._added(query, multi_head(asked, *looked), there, training)
+        seen, scores = multi_head(asked, *looked, return_scores=True)
+        if there is not None:
+            scores = ops.where(there[..., None, None], scores, ops.zeros((), scores.dtype))
+        return self._added(query, seen, there, training), scores
+
+    def _added(self, query: Tensor, seen: Tensor, there: Tensor | None, training: bool) -> Tensor:
+        seen = zero_masked(self.output_map(seen), there)
+        return self.norm(query + self.drop(seen, training=training))
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
         """The shape of the query."""

@@ -5,12 +5,13 @@ from typing import Any, Literal
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._weighted import WeightedLayer, built, seed_of
+from keras_mer.layers._attention import LookingLayer
+from keras_mer.layers._weighted import built, seed_of
 from keras_mer.layers.cross_modal_attention import CrossModalAttention
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class CrossModalAttentionStack(WeightedLayer):
+class CrossModalAttentionStack(LookingLayer):
     """Lets one modality look at another again and again, the other staying as it is.
 
         q_0 = query
@@ -36,9 +37,12 @@ class CrossModalAttentionStack(WeightedLayer):
         query_mask: (batch, time) bool, True at a real step; `None` means all.
         source_mask: (batch, source_time) bool, likewise.
         training: whether to drop out.
+        return_attention_scores: whether to return what was looked at beside the output.
 
     Output:
-        (batch, time, dim). A masked step holds numbers without meaning.
+        (batch, time, dim). A masked step holds numbers without meaning. With
+        `return_attention_scores` a tuple of it and a list of the scores of each look, as
+        `CrossModalAttention` gives them.
 
     Raises:
         ValueError: if there is no layer to stack, or the heads do not divide the width of
@@ -105,13 +109,18 @@ class CrossModalAttentionStack(WeightedLayer):
         query_mask: Tensor | None = None,
         source_mask: Tensor | None = None,
         training: bool = False,
-    ) -> Tensor:
+        return_attention_scores: bool = False,
+    ) -> Any:
         """Returns the query with all that it saw; see the class."""
+        masks = {"query_mask": query_mask, "source_mask": source_mask}
+        asked = {"return_attention_scores": True} if return_attention_scores else {}
+        scores = []
         for look in self.looks:
-            query = look(
-                query, source, query_mask=query_mask, source_mask=source_mask, training=training
-            )
-        return query
+            query = look(query, source, **masks, training=training, **asked)
+            if return_attention_scores:
+                query, seen = query
+                scores.append(seen)
+        return (query, scores) if return_attention_scores else query
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
         """The shape of the query."""

@@ -5,13 +5,14 @@ from typing import Any
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._weighted import WeightedLayer, built, fresh, seed_of
+from keras_mer.layers._attention import LookingLayer
+from keras_mer.layers._weighted import built, fresh, seed_of
 from keras_mer.layers.cross_modal_attention import CrossModalAttention
 from keras_mer.layers.masked_convolution_1d import MaskedConvolution1D
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class CrossModalBlock(WeightedLayer):
+class CrossModalBlock(LookingLayer):
     """Cross-modal attention and a residual convolution, a step of CM-MSF's cascade.
 
         Z = LayerNorm(query + MultiHead(query, source, source))
@@ -35,9 +36,12 @@ class CrossModalBlock(WeightedLayer):
         query_mask: (batch, time) bool, True at a real step; `None` means all.
         source_mask: (batch, source_time) bool, likewise.
         training: whether to drop out.
+        return_attention_scores: whether to return what was looked at beside the output.
 
     Output:
-        (batch, time, dim). A masked step holds numbers without meaning.
+        (batch, time, dim). A masked step holds numbers without meaning. With
+        `return_attention_scores` a tuple of it and the scores, as `CrossModalAttention` gives
+        them.
 
     Example:
 
@@ -103,14 +107,22 @@ class CrossModalBlock(WeightedLayer):
         query_mask: Tensor | None = None,
         source_mask: Tensor | None = None,
         training: bool = False,
-    ) -> Tensor:
+        return_attention_scores: bool = False,
+    ) -> Any:
         """Returns the query after one step; see the class."""
-        z = self.attention(
-            query, source, query_mask=query_mask, source_mask=source_mask, training=training
+        masks = {"query_mask": query_mask, "source_mask": source_mask}
+        if not return_attention_scores:
+            z = self.attention(query, source, **masks, training=training)
+            return self._convolved(z, query_mask, training)
+        z, scores = self.attention(
+            query, source, **masks, training=training, return_attention_scores=True
         )
+        return self._convolved(z, query_mask, training), scores
+
+    def _convolved(self, z: Tensor, mask: Tensor | None, training: bool) -> Tensor:
         if not self.convolution:
             return z
-        return self.norm(z + self.drop(self.convolved(z, mask=query_mask), training=training))
+        return self.norm(z + self.drop(self.convolved(z, mask=mask), training=training))
 
     def compute_output_shape(self, query_shape: Shape, source_shape: Shape) -> Shape:
         """The shape of the query."""

@@ -173,6 +173,7 @@ class CMMSF(MultimodalModel):
         self.fusion = fusion
         self.hidden_layer = hidden
         self.fused, self.gates = fused, gates
+        self.sequences, self.visible = sequences, visible
         self.output_layer = output_layer
 
         # config

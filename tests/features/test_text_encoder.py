@@ -62,6 +62,19 @@ def test_each_text_keeps_its_place_and_its_own_length(network):
             assert rows[row][:, 0].tolist() == expected(text)
 
 
+def test_tokens_are_what_stands_at_each_step():
+    need_minilm()
+    texts = ["Didnt he?", None, "", "unbelievably " * 9, "It's [SEP]"]
+    encoder = TextEncoder(contractions=True, max_length=12)
+    tokens = encoder.tokens(texts)
+    assert tokens[0] == ["[CLS]", "didn", "'", "t", "he", "?", "[SEP]"]
+    assert tokens[1] == []
+    assert tokens[3][:3] == ["[CLS]", "un", "##bel"]
+    assert [len(row) for row in tokens] == encoder.encode(texts).lengths.tolist()
+    pooled = TextEncoder(pooling="mean")
+    assert pooled.tokens(["one two", None]) == [["one two"], []]
+
+
 def test_batches_have_few_shapes(network):
     rng = np.random.default_rng(0)
     texts = [f"{row} " + "word " * int(rng.integers(0, 60)) for row in range(300)]
