@@ -172,11 +172,18 @@ class Predictor:
     ) -> dict[str, np.ndarray]:
         """What the model takes for these rows: padded arrays and masks; see `__call__`.
 
+        Returns:
+            Arrays with a row for each row given, or for each dialogue of a model that reads them.
+
         Raises:
             ValueError: if a row is bad.
         """
         rows = self._rows({"text": text, "audio": audio, "video": video}, dialogue)
-        return self._arranged([self._checked(row) for row in rows], rows)[0]
+        inputs, _ = self._arranged([self._checked(row) for row in rows], rows)
+        count = len(rows)
+        if self.reads_dialogues:
+            count = int(consecutive([row.get(DIALOGUE) for row in rows])[-1]) + 1
+        return {name: values[:count] for name, values in inputs.items()}
 
     def _rows(
         self, given: Mapping[str, Sequence[Any] | None], dialogue: Sequence[Any] | None

@@ -100,8 +100,9 @@ def test_probabilities_are_those_of_the_model(activation):
     predictor = Predictor(
         model, text_encoder=CharacterEncoder(), metadata={"task": "classification"}
     )
-    told = predictor(text=["ab", "c"])
-    given = model.predict(predictor.inputs(text=["ab", "c"]), verbose=0)[0, :2]
+    told, inputs = predictor(text=["ab", "c"]), predictor.inputs(text=["ab", "c"])
+    assert {len(values) for values in inputs.values()} == {1}
+    given = model.predict(inputs, verbose=0)[0, :2]
     expected = given if activation else keras.ops.convert_to_numpy(ops.softmax(given))
     found = [list(prediction.probabilities.values()) for prediction in told]
     np.testing.assert_allclose(found, expected, atol=1e-5)

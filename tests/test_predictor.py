@@ -165,6 +165,12 @@ def test_a_stream_is_read_batch_by_batch(predictor):
     assert len(read) == 8
 
 
+@pytest.mark.parametrize("rows", [1, 3, 18])
+def test_inputs_have_as_many_rows_as_are_given(predictor, rows):
+    inputs = predictor.inputs(audio=[audio(1.0)] * rows)
+    assert {len(values) for values in inputs.values()} == {rows}
+
+
 def test_batches_have_few_shapes(predictor, monkeypatch):
     shapes = []
     predict = predictor.model.predict_on_batch
