@@ -46,6 +46,7 @@ def test_batches_change_nothing(sums):
         assert whole.values[m].tolist() == parts.values[m].tolist()
 
 
+@pytest.mark.once  # it is made of predictions, which agree on every backend
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_what_modalities_add_leads_from_nothing_to_the_prediction(name):
     model, inputs = small_system(name), small_inputs(name)

@@ -53,6 +53,7 @@ def weights(model):
     return [to_numpy(w) for w in model.weights]
 
 
+@pytest.mark.once
 def test_the_trunk_and_its_scaling_are_kept_and_the_head_is_fresh(base, tmp_path):
     data = emotions()
     run = train(further(base, freeze_epochs=1, epochs=1), data, 1, tmp_path)
@@ -67,6 +68,7 @@ def test_the_trunk_and_its_scaling_are_kept_and_the_head_is_fresh(base, tmp_path
     assert anew.preprocessor.to_json()["mean"] != run.preprocessor.to_json()["mean"]
 
 
+@pytest.mark.once
 def test_labels_that_the_entry_knows_keep_its_head(base, tmp_path):
     run = train(further(base, epochs=1, learning_rate=1e-12), dataset(), 1, tmp_path)
     for mine, theirs in zip(weights(run.model), weights(zoo.load(base)), strict=True):
@@ -77,7 +79,10 @@ def test_labels_that_the_entry_knows_keep_its_head(base, tmp_path):
     assert any(abs(a - b).max() > 0.01 for a, b in zip(fresh, weights(run.model), strict=True))
 
 
-@pytest.mark.parametrize("kill_after", [1, 2, 3])
+@pytest.mark.parametrize(
+    "kill_after",
+    [pytest.param(1, marks=pytest.mark.once), 2, pytest.param(3, marks=pytest.mark.once)],
+)
 def test_a_killed_run_goes_on_to_the_same_result_in_every_phase(base, tmp_path, kill_after):
     recipe = further(base, freeze_epochs=2, trunk_rate=0.5, ema_momentum=0.8)
     data = emotions()
@@ -112,6 +117,7 @@ def test_the_head_learns_alone_and_then_everything_at_the_rate(base, tmp_path):
     assert not run.model.trunk_frozen
 
 
+@pytest.mark.once
 def test_a_run_is_not_gone_on_with_once_its_entry_has_changed(base, tmp_path):
     copy = shutil.copytree(base, tmp_path / "generated")
     train(further(copy, epochs=1), emotions(), 1, tmp_path / "run")
@@ -128,6 +134,7 @@ def test_a_run_is_not_gone_on_with_once_its_entry_has_changed(base, tmp_path):
         train(further(copy, epochs=1), emotions(), 1, tmp_path / "run")
 
 
+@pytest.mark.once
 def test_what_the_data_lack_is_missing_and_what_differs_is_an_error(base, tmp_path):
     text = emotions().without("audio")
     run = train(further(base, epochs=1), text, 1, tmp_path / "text")
@@ -145,6 +152,7 @@ def test_what_the_data_lack_is_missing_and_what_differs_is_an_error(base, tmp_pa
         train(further(base), only, 1, tmp_path / "only")
 
 
+@pytest.mark.once
 def test_arguments_may_change_what_has_no_shape(base, tmp_path):
     rates = {"modality_dropout": {"text": 0.5}, "dropout": 0.7}
     run = train(further(base, model={"arguments": rates}, epochs=1), emotions(), 1, tmp_path)
@@ -181,6 +189,7 @@ def test_what_comes_of_it_is_an_entry_like_any_other(base, tmp_path):
     assert "joy" in str(zoo.card(folder))
 
 
+@pytest.mark.once
 def test_a_table_of_scores_is_trained_by_what_suits_scores(tmp_path):
     data = dataset()
     data.description["protocol"] = None
@@ -195,6 +204,7 @@ def test_a_table_of_scores_is_trained_by_what_suits_scores(tmp_path):
     assert set(json.loads(log)["valid"]) == {"mae", "corr"}
 
 
+@pytest.mark.once
 def test_without_data_or_a_path_the_recipe_says_so(base):
     with pytest.raises(ValueError, match="does not say where its data are: pass them"):
         train(further(base))

@@ -68,6 +68,7 @@ def test_ten_lines_make_an_entry_that_loads_predicts_and_is_passed_on(corpus, mo
         np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
 
 
+@pytest.mark.once
 def test_an_entry_is_trained_further_on_clips(corpus, monkeypatch):
     """The sound is made as the entry heard it, and its scaling is kept."""
     monkeypatch.chdir(corpus)
@@ -177,6 +178,7 @@ def test_rows_count_as_the_recipe_says():
         row_weights({"class_weight": "balanced", "sample_weight": None}, scores)
 
 
+@pytest.mark.once
 def test_a_row_of_weight_zero_teaches_nothing(tmp_path):
     """The clips of weight 0 have the wrong label, and all the others the right one."""
     rng = np.random.default_rng(0)
