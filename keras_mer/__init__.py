@@ -15,6 +15,7 @@ with quiet_start():
 
 if TYPE_CHECKING:
     from keras_mer import data, explain, features, training, zoo
+    from keras_mer.exporting import export
     from keras_mer.predictor import Prediction, Predictor
 
 _ROOMS = ("data", "explain", "features", "training", "zoo")
@@ -25,6 +26,7 @@ __all__ = [
     "__version__",
     "data",
     "explain",
+    "export",
     "features",
     "layers",
     "losses",
@@ -41,4 +43,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f"keras_mer.{name}")
     if name in ("Prediction", "Predictor"):
         return getattr(import_module("keras_mer.predictor"), name)
+    if name == "export":
+        return import_module("keras_mer.exporting").export
     raise AttributeError(f"module 'keras_mer' has no attribute {name!r}")

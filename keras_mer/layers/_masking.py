@@ -32,7 +32,7 @@ def last_step(x: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return x[:, -1]
     none = ops.zeros_like(mask[:, :1])
-    followed = ops.concatenate([mask[:, 1:], none], axis=1)
+    followed = ops.concatenate([mask, none], axis=1)[:, 1:]
     return masked_mean(x, ops.logical_and(mask, ops.logical_not(followed)))
 
 

@@ -52,7 +52,8 @@ class MaskedResampling1D(keras.layers.Layer):
             lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
         j = ops.expand_dims(ops.arange(self.steps, dtype="int32"), 0)
         start = ops.expand_dims(j * lengths // self.steps, -1)
-        stop = ops.expand_dims(-(-(j + 1) * lengths // self.steps), -1)
+        # Rounded up without a negative number, which ONNX divides towards zero.
+        stop = ops.expand_dims(((j + 1) * lengths + self.steps - 1) // self.steps, -1)
         step = ops.reshape(ops.arange(time, dtype="int32"), (1, 1, -1))
         inside = ops.cast(ops.logical_and(step >= start, step < stop), sequence.dtype)
         width = ops.maximum(ops.cast(stop - start, sequence.dtype), 1)

@@ -1,0 +1,86 @@
+"""What is exported from where: the one table that code, tests and docs/export.md go by."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format and what works.
+
+    Attributes:
+        suffix: of the file; empty for a folder.
+        runtime: what loads it, as `import` names it.
+        extra: of keras-mer, that brings the runtime and the converters.
+        backends: those that export to it.
+        dynamic: whether batch and time may differ from call to call.
+        except_for: systems that a backend cannot export to it.
+    """
+
+    suffix: str
+    runtime: str
+    extra: str
+    backends: tuple[str, ...]
+    dynamic: bool = True
+    except_for: tuple[tuple[str, str], ...] = ()
+
+
+FORMATS = {
+    "saved_model": Format("", "tensorflow", "tensorflow", ("tensorflow", "jax")),
+    "onnx": Format(".onnx", "onnxruntime", "onnx", ("tensorflow", "jax", "torch")),
+    "openvino": Format(".xml", "openvino", "openvino", ("tensorflow", "jax", "torch")),
+    "litert": Format(
+        ".tflite", "ai_edge_litert.interpreter", "litert", ("tensorflow",), dynamic=False
+    ),
+    "torch": Format(".pt2", "torch", "torch", ("torch",)),
+}
+
+
+def working_backends(format: str, system: str) -> tuple[str, ...]:
+    """The backends that export a system to a format."""
+    known = FORMATS[format]
+    return tuple(b for b in known.backends if (b, system) not in known.except_for)
+
+
+def system_of(model: Any) -> str:
+    """The class of a model; of a dialogue, that of the system that it stands around too."""
+    name = type(model).__name__
+    return f"{name}({type(model.system).__name__})" if hasattr(model, "system") else name
+
+
+def check_cell(format: str, model: Any) -> None:
+    """Raises a `ValueError` where this backend does not export this model to the format."""
+    if format not in FORMATS:
+        raise ValueError(f"export knows the formats {', '.join(FORMATS)}; received {format!r}")
+    backend, system = keras.backend.backend(), system_of(model)
+    works = working_backends(format, system)
+    if backend in works:
+        return
+    if not works:
+        raise ValueError(
+            f"{system} cannot be exported to {format}; it can to {_other(system)}: choose one"
+        )
+    raise ValueError(
+        f"{system} is exported to {format} from {' or '.join(works)}, and Keras runs on "
+        f"{backend}: set KERAS_BACKEND={works[0]}, such as KERAS_BACKEND={works[0]} keras-mer "
+        f"export NAME PATH --format {format}"
+    )
+
+
+def _other(system: str) -> str:
+    return ", ".join(f for f in FORMATS if working_backends(f, system))
+
+
+def check_path(format: str, path: str | Path) -> Path:
+    """The path, if it ends as the format's files do."""
+    path, suffix = Path(path).expanduser(), FORMATS[format].suffix
+    if suffix and path.suffix != suffix:
+        raise ValueError(f"{format} is written to a file named *{suffix}; received {path}")
+    if not suffix and path.is_file():
+        raise ValueError(f"{format} is written to a folder; {path} is a file")
+    return path
