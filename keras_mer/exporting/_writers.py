@@ -135,7 +135,11 @@ def _save_onnx(proto: Any, path: Path, signature: list[Input]) -> None:
             node.input[:] = [OUTPUT if n == output.name else n for n in node.input]
             node.output[:] = [OUTPUT if n == output.name else n for n in node.output]
         output.name = OUTPUT
-    received = [given.name for given in proto.graph.input]
+    constants = {given.name for given in proto.graph.initializer}
+    inputs = [given for given in proto.graph.input if given.name not in constants]
+    del proto.graph.input[:]
+    proto.graph.input.extend(inputs)
+    received = [given.name for given in inputs]
     expected = [i.name for i in signature]
     if sorted(received) != sorted(expected):
         raise ValueError(
@@ -196,7 +200,7 @@ def _traced(model: Any, signature: list[Input]) -> Any:
             Named().eval(),
             (),
             {name: torch.from_numpy(x) for name, x in arrays.items()},
-            dynamic_shapes={"inputs": dynamic},
+            dynamic_shapes=dynamic,
             strict=False,
         )
 

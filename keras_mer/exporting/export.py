@@ -100,9 +100,7 @@ def export(
     return place
 
 
-def _signature(
-    model: Any, format: str, batch_size: int | None, steps: int | None
-) -> list[Input]:
+def _signature(model: Any, format: str, batch_size: int | None, steps: int | None) -> list[Input]:
     if not FORMATS[format].dynamic:
         batch_size = batch_size or 1
         if steps is None:
@@ -149,9 +147,7 @@ def _description(name: Any, model: Any, signature: list[Input]) -> dict[str, Any
         "entry": metadata["name"],
         "keras_mer": __version__,
         **{key: metadata[key] for key in known if key in metadata},
-        "inputs": [
-            {"name": i.name, "dtype": i.dtype, "shape": list(i.axes)} for i in signature
-        ],
+        "inputs": [{"name": i.name, "dtype": i.dtype, "shape": list(i.axes)} for i in signature],
         "output": {"name": "prediction", "shape": list(model.output_shape)},
         "masks": "True at a real step, rows padded at their end; False throughout: missing",
         "preprocessor": None if preprocessor is None else preprocessor.to_json(),
