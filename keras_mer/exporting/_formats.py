@@ -35,7 +35,7 @@ FORMATS = {
     "onnx": Format(".onnx", "onnxruntime", "onnx", ("tensorflow", "jax", "torch")),
     "openvino": Format(".xml", "openvino", "openvino", ("tensorflow", "jax", "torch")),
     "litert": Format(
-        ".tflite", "ai_edge_litert.interpreter", "litert", ("tensorflow",), dynamic=False
+        ".tflite", "ai_edge_litert.interpreter", "litert", ("tensorflow", "jax"), dynamic=False
     ),
     "torch": Format(".pt2", "torch", "torch", ("torch",)),
 }

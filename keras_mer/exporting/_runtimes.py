@@ -57,7 +57,7 @@ def torch(path: Path, signature: list[Input]) -> Run:
     def serve(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         given = {i.name: torch.from_numpy(arrays[i.name]) for i in signature}
         with torch.no_grad():
-            return run(**given)[OUTPUT].numpy()
+            return run(given)[OUTPUT].numpy()
 
     return serve
 

@@ -121,7 +121,11 @@ def _onnx_from_torch(model: Any, path: Path, signature: list[Input]) -> None:
     torch = need("torch", "torch", "to export from it")
     need("onnxscript", "onnx", "to export to ONNX from PyTorch")
     program = torch.onnx.export(
-        _traced(model, signature), dynamo=True, verbose=False, output_names=[OUTPUT]
+        _traced(model, signature),
+        dynamo=True,
+        verbose=False,
+        input_names=[i.name for i in signature],
+        output_names=[OUTPUT],
     )
     _save_onnx(program.model_proto, path, signature)
 
@@ -178,7 +182,7 @@ def _torch(model: Any, path: Path, signature: list[Input]) -> None:
 
 
 def _traced(model: Any, signature: list[Input]) -> Any:
-    """A `torch.export.ExportedProgram` of inputs by name."""
+    """A `torch.export.ExportedProgram` of one dict of inputs by name."""
     import torch
 
     class Named(torch.nn.Module):
@@ -186,7 +190,7 @@ def _traced(model: Any, signature: list[Input]) -> Any:
             super().__init__()
             self.model = model
 
-        def forward(self, **inputs: Any) -> Any:
+        def forward(self, inputs: dict[str, Any]) -> Any:
             return {OUTPUT: self.model(inputs, training=False)}
 
     sizes = {a: torch.export.Dim(a, min=1) for i in signature for a in i.axes if isinstance(a, str)}
@@ -198,9 +202,8 @@ def _traced(model: Any, signature: list[Input]) -> Any:
     with torch.no_grad():
         return torch.export.export(
             Named().eval(),
-            (),
-            {name: torch.from_numpy(x) for name, x in arrays.items()},
-            dynamic_shapes=dynamic,
+            ({name: torch.from_numpy(x) for name, x in arrays.items()},),
+            dynamic_shapes=(dynamic,),
             strict=False,
         )
 

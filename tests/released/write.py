@@ -1,7 +1,7 @@
 """Writes what the next versions have to load: the files of every layer, model and an entry.
 
-`PYTHONPATH=. python tests/released/write.py` makes the archive of the current version, once, when it
-is released; what it holds is never written again.
+`PYTHONPATH=. python tests/released/write.py` makes the archive of the current version, once, when
+it is released; what it holds is never written again.
 """
 
 import shutil

@@ -1,0 +1,108 @@
+"""The matrix of exports, measured: the rows of docs/export.md.
+
+`KERAS_BACKEND=torch PYTHONPATH=. python tests/exported.py FIGURES.json` adds what one backend gives
+to a file; `... tests/exported.py FIGURES.json --page > docs/export.md` makes the page of it.
+"""
+
+import json
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import keras
+
+from keras_mer.exporting._formats import BACKENDS, FORMATS, system_of, working_backends
+from keras_mer.exporting._signature import signature_of
+from keras_mer.exporting._writers import write
+from keras_mer.exporting.export import difference
+from keras_mer.models import CMMSF, MCIHN, MSRG, DeepMSIMER, DialogueModel, FoalNet
+
+WIDTHS = {"text": 6, "audio": 5}
+
+
+def tiny_models():
+    """A maker of a small model of each system, by the name in the table."""
+    small = {"latent_dim": 4, "hidden_units": 4, "num_heads": 2, "discriminator_units": [3]}
+    deep = {"projection_units": 4, "hidden_units": [4]}
+    return {
+        "CMMSF": lambda: CMMSF(WIDTHS, units=4, num_heads=2, steps=6),
+        "MSRG": lambda: MSRG(
+            WIDTHS,
+            steps=4,
+            encoder_units=3,
+            encoder_depth=1,
+            units=4,
+            memory_units=3,
+            state_units=3,
+        ),
+        "MCIHN": lambda: MCIHN(WIDTHS, **small),
+        "FoalNet": lambda: FoalNet({"audio": 4, "video": 4}, num_heads=2, projection_units=4),
+        "DeepMSIMER": lambda: DeepMSIMER({**WIDTHS, "video": 7}, outputs=4, filters=[4], **deep),
+        "DialogueModel": lambda: DialogueModel(
+            WIDTHS, "DeepMSIMER", deep, units=4, context_units=3, outputs=3
+        ),
+    }
+
+
+def figures():
+    """By `format system` the largest difference on this backend, or the error."""
+    found = {}
+    for name, make in tiny_models().items():
+        keras.utils.set_random_seed(0)
+        model = make()
+        for format, known in FORMATS.items():
+            if keras.backend.backend() not in working_backends(format, system_of(model)):
+                continue
+            static = () if known.dynamic else (2, 7)
+            signature = signature_of(model, *(static or (None, None)))
+            with tempfile.TemporaryDirectory() as work, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                path = Path(work, f"model{known.suffix}")
+                try:
+                    write(model, path, format, signature)
+                    found[f"{format} {name}"] = difference(model, path, format, signature)
+                except Exception as error:  # what does not work is a figure too
+                    found[f"{format} {name}"] = f"{type(error).__name__}: {error}"[:300]
+            print(format, name, found[f"{format} {name}"], file=sys.stderr, flush=True)
+    return found
+
+
+def page(found):
+    """docs/export.md."""
+    lines = ["| format | from | " + " | ".join(tiny_models()) + " |"]
+    lines.append("|---" * (2 + len(tiny_models())) + "|")
+    for format in FORMATS:
+        for backend in BACKENDS:
+            cells = [found.get(backend, {}).get(f"{format} {name}") for name in tiny_models()]
+            shown = [f"{c:.0e}" if isinstance(c, float) else "no" for c in cells]
+            lines.append(f"| {format} | {backend} | {' | '.join(shown)} |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+HEAD = """# What is exported, and how closely
+
+The largest difference of any output between Keras and the file in its own runtime (TensorFlow, ONNX
+Runtime, OpenVINO in float32, LiteRT, PyTorch), of small models with fresh weights, on noise with
+padding and missing modalities. Batch and time differ between the inputs and are none that the model
+was traced with, except for `litert`, whose sizes are fixed (here 2 rows of 7 steps). `no` stands where
+`keras_mer.export` refuses and names the backends that work. CMMSF has `steps` here, DeepMSIMER reads
+features of frames, not frames, and DialogueModel stands around DeepMSIMER.
+
+Made by `tests/exported.py`, which says how.
+
+"""
+
+
+def main():
+    place = Path(sys.argv[1])
+    found = json.loads(place.read_text()) if place.exists() else {}
+    if "--page" in sys.argv:
+        print(page(found), end="")
+        return
+    found[keras.backend.backend()] = figures()
+    place.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
