@@ -15,7 +15,7 @@ with quiet_start():
 
 if TYPE_CHECKING:
     from keras_mer import data, explain, features, training, zoo
-    from keras_mer.exporting import export
+    from keras_mer.exporting.export import export
     from keras_mer.predictor import Prediction, Predictor
 
 _ROOMS = ("data", "explain", "features", "training", "zoo")

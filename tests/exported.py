@@ -26,7 +26,7 @@ def tiny_models():
     small = {"latent_dim": 4, "hidden_units": 4, "num_heads": 2, "discriminator_units": [3]}
     deep = {"projection_units": 4, "hidden_units": [4]}
     return {
-        "CMMSF": lambda: CMMSF(WIDTHS, units=4, num_heads=2, steps=6),
+        "CMMSF": lambda: CMMSF(WIDTHS, units=4, num_heads=2),
         "MSRG": lambda: MSRG(
             WIDTHS,
             steps=4,
@@ -45,27 +45,34 @@ def tiny_models():
     }
 
 
-def figures():
-    """By `format system` the largest difference on this backend, or the error."""
-    found = {}
+def measured(model, format):
+    """The largest difference on this backend, or the error."""
+    known = FORMATS[format]
+    signature = signature_of(model, *((None, None) if known.dynamic else (2, 7)))
+    with tempfile.TemporaryDirectory() as work, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(work, f"model{known.suffix}")
+        try:
+            write(model, path, format, signature)
+            return difference(model, path, format, signature)
+        except Exception as error:  # what does not work is a figure too
+            return f"{type(error).__name__}: {error}"[:300]
+
+
+def fill(place):
+    """Adds the cells of this backend that the file has not yet, and those that failed."""
+    found = json.loads(place.read_text()) if place.exists() else {}
+    here = found.setdefault(keras.backend.backend(), {})
     for name, make in tiny_models().items():
         keras.utils.set_random_seed(0)
         model = make()
-        for format, known in FORMATS.items():
-            if keras.backend.backend() not in working_backends(format, system_of(model)):
-                continue
-            static = () if known.dynamic else (2, 7)
-            signature = signature_of(model, *(static or (None, None)))
-            with tempfile.TemporaryDirectory() as work, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                path = Path(work, f"model{known.suffix}")
-                try:
-                    write(model, path, format, signature)
-                    found[f"{format} {name}"] = difference(model, path, format, signature)
-                except Exception as error:  # what does not work is a figure too
-                    found[f"{format} {name}"] = f"{type(error).__name__}: {error}"[:300]
-            print(format, name, found[f"{format} {name}"], file=sys.stderr, flush=True)
-    return found
+        for format in FORMATS:
+            works = keras.backend.backend() in working_backends(format, system_of(model))
+            cell = f"{format} {name}"
+            if works and not isinstance(here.get(cell), float):
+                here[cell] = measured(model, format)
+                print(cell, here[cell], file=sys.stderr, flush=True)
+                place.write_text(json.dumps(found, indent=1))
 
 
 def page(found):
@@ -85,9 +92,9 @@ HEAD = """# What is exported, and how closely
 The largest difference of any output between Keras and the file in its own runtime (TensorFlow, ONNX
 Runtime, OpenVINO in float32, LiteRT, PyTorch), of small models with fresh weights, on noise with
 padding and missing modalities. Batch and time differ between the inputs and are none that the model
-was traced with, except for `litert`, whose sizes are fixed (here 2 rows of 7 steps). `no` stands where
-`keras_mer.export` refuses and names the backends that work. CMMSF has `steps` here, DeepMSIMER reads
-features of frames, not frames, and DialogueModel stands around DeepMSIMER.
+was traced with, but for `litert`, whose sizes are fixed (here 2 rows of 7 steps). `no` stands where
+`keras_mer.export` refuses, and names the backends that work. DeepMSIMER reads features of frames
+here, not frames, and DialogueModel stands around it.
 
 Made by `tests/exported.py`, which says how.
 
@@ -96,12 +103,10 @@ Made by `tests/exported.py`, which says how.
 
 def main():
     place = Path(sys.argv[1])
-    found = json.loads(place.read_text()) if place.exists() else {}
     if "--page" in sys.argv:
-        print(page(found), end="")
-        return
-    found[keras.backend.backend()] = figures()
-    place.write_text(json.dumps(found, indent=1))
+        print(page(json.loads(place.read_text())), end="")
+    else:
+        fill(place)
 
 
 if __name__ == "__main__":

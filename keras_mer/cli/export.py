@@ -33,5 +33,5 @@ def export(
 ) -> None:
     """Write an entry for another runtime, compare it there, and print where it is."""
     with quiet_start():
-        import keras_mer
-    typer.echo(keras_mer.export(name, path, format, batch_size, steps, check))
+        from keras_mer.exporting import export as write
+    typer.echo(write(name, path, format, batch_size, steps, check))

@@ -1,5 +1,6 @@
 """What is exported from where: the one table that code, tests and docs/export.md go by."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def _other(system: str) -> str:
     return ", ".join(f for f in FORMATS if working_backends(f, system))
 
 
-def check_path(format: str, path: str | Path) -> Path:
+def check_path(format: str, path: str | os.PathLike[str]) -> Path:
     """The path, if it ends as the format's files do."""
     path, suffix = Path(path).expanduser(), FORMATS[format].suffix
     if suffix and path.suffix != suffix:

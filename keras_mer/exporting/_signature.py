@@ -40,7 +40,7 @@ def signature_of(model: Any, batch_size: int | None, steps: int | None) -> list[
     Raises:
         ValueError: if the model's inputs are something else, or it is no float32.
     """
-    inputs = getattr(model, "input", None)
+    inputs: Any = getattr(model, "input", None)
     modalities = [n for n in inputs if n + MASK in inputs] if isinstance(inputs, Mapping) else []
     if not modalities:
         raise ValueError(

@@ -10,7 +10,6 @@ from exported import tiny_models
 import keras_mer
 from keras_mer import zoo
 from keras_mer.exporting import _writers
-from keras_mer.exporting import export as package
 from keras_mer.exporting._formats import BACKENDS, FORMATS, system_of, working_backends
 from keras_mer.exporting._runtimes import RUNTIMES
 from keras_mer.exporting._signature import random_inputs, signature_of
@@ -105,11 +104,11 @@ def test_arguments_that_cannot_be(tmp_path):
         keras_mer.export(model, tmp_path / "model.tflite", "onnx")
     with pytest.raises(ValueError, match="batch_size is 1 or more"):
         keras_mer.export(model, tmp_path / "model.onnx", "onnx", batch_size=0)
+    plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="dict such as text, text_mask; received Sequential"):
-        plain = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         keras_mer.export(plain, tmp_path / "model.onnx", "onnx")
+    half = keras_mer.models.MCIHN({"text": 4, "audio": 3}, 4, 4, 2, dtype="mixed_bfloat16")
     with pytest.raises(ValueError, match="float32"):
-        half = keras_mer.models.MCIHN({"text": 4, "audio": 3}, 4, 4, 2, dtype="mixed_bfloat16")
         keras_mer.export(half, tmp_path / "model.onnx", "onnx")
     assert not list(tmp_path.iterdir())
 
@@ -117,4 +116,3 @@ def test_arguments_that_cannot_be(tmp_path):
 @pytest.mark.once
 def test_the_table_names_known_backends():
     assert all(set(known.backends) <= set(BACKENDS) for known in FORMATS.values())
-    assert callable(package)
