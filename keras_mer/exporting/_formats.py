@@ -61,6 +61,7 @@ def check_cell(format: str, model: Any) -> None:
     backend, system = keras.backend.backend(), system_of(model)
     works = working_backends(format, system)
     if backend in works:
+        _check_device(model)
         return
     if not works:
         raise ValueError(
@@ -71,6 +72,18 @@ def check_cell(format: str, model: Any) -> None:
         f"{backend}: set KERAS_BACKEND={works[0]}, such as KERAS_BACKEND={works[0]} keras-mer "
         f"export NAME PATH --format {format}"
     )
+
+
+def _check_device(model: Any) -> None:
+    """Raises a `ValueError` if PyTorch would trace the model on an accelerator."""
+    if keras.backend.backend() != "torch":
+        return
+    devices = {v.value.device.type for v in model.variables} - {"cpu"}
+    if devices:
+        raise ValueError(
+            f"from PyTorch, models are exported on the CPU; this one is on {', '.join(devices)}: "
+            "run with CUDA_VISIBLE_DEVICES= in front"
+        )
 
 
 def _other(system: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_mer._extras import need
+from keras_mer.exporting._formats import FORMATS
 from keras_mer.exporting._signature import Input, random_inputs
 
 OUTPUT = "prediction"
@@ -22,8 +23,22 @@ def write(model: Any, path: Path, format: str, signature: list[Input]) -> None:
         path: where to write.
         format: as `export` takes it.
         signature: what `signature_of` returned.
+
+    Raises:
+        ValueError: if the converter fails, with the other backends that may not.
     """
-    WRITERS[format](model, path, signature)
+    try:
+        WRITERS[format](model, path, signature)
+    except ImportError:
+        raise
+    except Exception as error:  # converters raise many kinds
+        others = [b for b in FORMATS[format].backends if b != keras.backend.backend()]
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise ValueError(
+            f"{type(model).__name__} could not be converted to {format} from "
+            f"{keras.backend.backend()} ({reason}): "
+            + (f"try KERAS_BACKEND={others[0]}" if others else "try another format")
+        ) from error
 
 
 def _saved_model(model: Any, path: Path, signature: list[Input]) -> None:
