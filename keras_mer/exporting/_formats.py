@@ -31,10 +31,17 @@ class Format:
     except_for: tuple[tuple[str, str], ...] = ()
 
 
+# jax2onnx fails at the associative scan of the residual gating network.
+NOT_BY_JAX2ONNX = (("jax", "MSRG"),)
+
 FORMATS = {
     "saved_model": Format("", "tensorflow", "tensorflow", ("tensorflow", "jax")),
-    "onnx": Format(".onnx", "onnxruntime", "onnx", ("tensorflow", "jax", "torch")),
-    "openvino": Format(".xml", "openvino", "openvino", ("tensorflow", "jax", "torch")),
+    "onnx": Format(
+        ".onnx", "onnxruntime", "onnx", ("tensorflow", "jax", "torch"), except_for=NOT_BY_JAX2ONNX
+    ),
+    "openvino": Format(
+        ".xml", "openvino", "openvino", ("tensorflow", "jax", "torch"), except_for=NOT_BY_JAX2ONNX
+    ),
     "litert": Format(
         ".tflite", "ai_edge_litert.interpreter", "litert", ("tensorflow", "jax"), dynamic=False
     ),
@@ -45,7 +52,9 @@ FORMATS = {
 def working_backends(format: str, system: str) -> tuple[str, ...]:
     """The backends that export a system to a format."""
     known = FORMATS[format]
-    return tuple(b for b in known.backends if (b, system) not in known.except_for)
+    names = system.rstrip(")").split("(")  # of a dialogue, its own and its system's
+    refused = {b for b, name in known.except_for if name in names}
+    return tuple(b for b in known.backends if b not in refused)
 
 
 def system_of(model: Any) -> str:

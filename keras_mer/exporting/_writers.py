@@ -129,6 +129,8 @@ def _onnx_from_jax(model: Any, path: Path, signature: list[Input]) -> None:
         inputs=[jax.ShapeDtypeStruct(i.axes, i.dtype) for i in signature],
         input_names=[i.name for i in signature],
     )
+    # It gives loops of different lengths one name for their size, which the runtime believes.
+    del proto.graph.value_info[:]
     _save_onnx(proto, path, signature)
 
 

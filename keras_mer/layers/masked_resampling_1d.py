@@ -45,11 +45,11 @@ class MaskedResampling1D(keras.layers.Layer):
 
     def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns the bins; see the class."""
-        # Counted, not ops.arange, which a converter to ONNX cannot give a length not known yet.
+        # Counted: jax2onnx cannot make a range up to a time that is not known yet.
         ones = ops.ones_like(sequence[..., 0], dtype="int32")
         real = ones if mask is None else ops.cast(mask, "int32")
         lengths = ops.sum(real, axis=1, keepdims=True)
-        j = ops.expand_dims(ops.arange(self.steps, dtype="int32"), 0)
+        j = ops.expand_dims(ops.arange(0, self.steps, dtype="int32"), 0)
         start = ops.expand_dims(j * lengths // self.steps, -1)
         # Rounded up without a negative number, which ONNX divides towards zero.
         stop = ops.expand_dims(((j + 1) * lengths + self.steps - 1) // self.steps, -1)
