@@ -1,7 +1,7 @@
 """The matrix of exports, measured: the rows of docs/export.md.
 
-`KERAS_BACKEND=torch PYTHONPATH=. python tests/exported.py FIGURES.json` adds what one backend gives
-to a file; `... tests/exported.py FIGURES.json --page > docs/export.md` makes the page of it.
+`KERAS_BACKEND=torch PYTHONPATH=. python tests/exported.py docs/export.json` measures the cells of one
+backend that the file has not yet; with `--page > docs/export.md` it makes the page of them.
 """
 
 import json
@@ -79,12 +79,22 @@ def page(found):
     """docs/export.md."""
     lines = ["| format | from | " + " | ".join(tiny_models()) + " |"]
     lines.append("|---" * (2 + len(tiny_models())) + "|")
+    systems = {name: system_of(make()) for name, make in tiny_models().items()}
     for format in FORMATS:
         for backend in BACKENDS:
-            cells = [found.get(backend, {}).get(f"{format} {name}") for name in tiny_models()]
-            shown = [f"{c:.0e}" if isinstance(c, float) else "no" for c in cells]
-            lines.append(f"| {format} | {backend} | {' | '.join(shown)} |")
+            cells = [
+                shown(found.get(backend, {}).get(f"{format} {name}"))
+                if backend in working_backends(format, system)
+                else "no"
+                for name, system in systems.items()
+            ]
+            lines.append(f"| {format} | {backend} | {' | '.join(cells)} |")
     return HEAD + "\n".join(lines) + "\n"
+
+
+def shown(figure):
+    """A cell that works; one that was not measured says so."""
+    return f"{figure:.0e}" if isinstance(figure, float) else "not measured"
 
 
 HEAD = """# What is exported, and how closely
@@ -96,7 +106,7 @@ was traced with, but for `litert`, whose sizes are fixed (here 2 rows of 7 steps
 `keras_mer.export` refuses, and names the backends that work. DeepMSIMER reads features of frames
 here, not frames, and DialogueModel stands around it.
 
-Made by `tests/exported.py`, which says how.
+Made by `tests/exported.py`, which says how, from the figures in docs/export.json.
 
 """
 

@@ -31,8 +31,9 @@ class Format:
     except_for: tuple[tuple[str, str], ...] = ()
 
 
-# jax2onnx fails at the associative scan of the residual gating network.
-NOT_BY_JAX2ONNX = (("jax", "MSRG"),)
+# jax2onnx fails at the associative scan of the residual gating network, and where a dialogue's
+# utterances become rows of a batch of no known size.
+NOT_BY_JAX2ONNX = (("jax", "MSRG"), ("jax", "DialogueModel"))
 
 FORMATS = {
     "saved_model": Format("", "tensorflow", "tensorflow", ("tensorflow", "jax")),

@@ -46,7 +46,7 @@ def export(
     | `"onnx"` | `*.onnx` | yes | TensorFlow, JAX, PyTorch |
     | `"openvino"` | `*.xml` and `*.bin` | yes | TensorFlow, JAX, PyTorch |
     | `"saved_model"` | a folder | yes | TensorFlow, JAX |
-    | `"litert"` | `*.tflite` | no, `batch_size` and `steps` fix them | TensorFlow |
+    | `"litert"` | `*.tflite` | no, `batch_size` and `steps` fix them | TensorFlow, JAX |
     | `"torch"` | `*.pt2` | yes | PyTorch |
 
     docs/export.md has what works for each system, with the differences that were measured.
