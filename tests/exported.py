@@ -1,6 +1,6 @@
 """The matrix of exports, measured: the rows of docs/export.md.
 
-`KERAS_BACKEND=torch PYTHONPATH=. python tests/exported.py docs/export.json` measures those cells of a
+`KERAS_BACKEND=torch PYTHONPATH=. python tests/exported.py docs/export.json` measures the cells of a
 backend that the file has not yet; with `--page > docs/export.md` it makes the page of them.
 """
 

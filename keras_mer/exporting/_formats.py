@@ -35,18 +35,33 @@ class Format:
 # utterances become rows of a batch of no known size.
 NOT_BY_JAX2ONNX = (("jax", "MSRG"), ("jax", "DialogueModel"))
 
+# tf2onnx reshapes wrongly after a dense layer over time, as all attention has it, and makes an
+# input of a constant of MCIHN.
+NOT_BY_TF2ONNX = tuple(("tensorflow", system) for system in ("CMMSF", "FoalNet", "MCIHN"))
+
+# torch.export settles on a dialogue's number of utterances.
+NOT_BY_TORCH = (("torch", "DialogueModel"),)
+
 FORMATS = {
     "saved_model": Format("", "tensorflow", "tensorflow", ("tensorflow", "jax")),
     "onnx": Format(
-        ".onnx", "onnxruntime", "onnx", ("tensorflow", "jax", "torch"), except_for=NOT_BY_JAX2ONNX
+        ".onnx",
+        "onnxruntime",
+        "onnx",
+        ("tensorflow", "jax", "torch"),
+        except_for=NOT_BY_JAX2ONNX + NOT_BY_TF2ONNX + NOT_BY_TORCH,
     ),
     "openvino": Format(
-        ".xml", "openvino", "openvino", ("tensorflow", "jax", "torch"), except_for=NOT_BY_JAX2ONNX
+        ".xml",
+        "openvino",
+        "openvino",
+        ("tensorflow", "jax", "torch"),
+        except_for=NOT_BY_JAX2ONNX + NOT_BY_TORCH,
     ),
     "litert": Format(
         ".tflite", "ai_edge_litert.interpreter", "litert", ("tensorflow", "jax"), dynamic=False
     ),
-    "torch": Format(".pt2", "torch", "torch", ("torch",)),
+    "torch": Format(".pt2", "torch", "torch", ("torch",), except_for=NOT_BY_TORCH),
 }
 
 

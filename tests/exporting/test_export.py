@@ -48,7 +48,7 @@ def test_the_runtime_gives_what_the_model_gives(format, name, tmp_path):
     model = made(name)
     path = file_of(format, tmp_path)
     if BACKEND not in working_backends(format, system_of(model)):
-        with pytest.raises(ValueError, match="KERAS_BACKEND="):
+        with pytest.raises(ValueError, match=r"KERAS_BACKEND=|it can to"):
             keras_mer.export(model, path, format, **sizes(format))
         return
     assert keras_mer.export(model, path, format, **sizes(format)) == path
