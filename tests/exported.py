@@ -101,8 +101,8 @@ HEAD = """# What is exported, and how closely
 
 The largest difference of any output between Keras and the file in its own runtime (TensorFlow, ONNX
 Runtime, OpenVINO in float32, LiteRT, PyTorch), of small models with fresh weights, on noise with
-padding and missing modalities. Batch and time differ between the inputs and are none that the model
-was traced with, but for `litert`, whose sizes are fixed (here 2 rows of 7 steps). `no` stands where
+padding and missing modalities: 3 rows of 7 steps, 1 of 1 and 5 of 12, of which PyTorch traced the
+model with the first; for `litert`, whose sizes are fixed, 2 of 7. `no` stands where
 `keras_mer.export` refuses, and names the backends that work. DeepMSIMER reads features of frames
 here, not frames, and DialogueModel stands around it.
 

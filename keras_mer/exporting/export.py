@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 """The largest difference of an output between Keras and the runtime, of outputs around 1."""
 
 SIZES = ((3, 7), (1, 1), (5, 12))
-"""Rows and steps of the inputs that are compared; none is what the model was traced with."""
+"""Rows and steps of the inputs that are compared; PyTorch is traced with the first."""
 
 
 def export(
