@@ -16,6 +16,7 @@ with quiet_start():
 if TYPE_CHECKING:
     from keras_mer import data, estimators, explain, features, training, zoo
     from keras_mer.estimators import KerasMERClassifier, KerasMERRegressor
+    from keras_mer.exporting.export import export
     from keras_mer.predictor import Prediction, Predictor
 
 _ROOMS = ("data", "estimators", "explain", "features", "training", "zoo")
@@ -29,6 +30,7 @@ __all__ = [
     "data",
     "estimators",
     "explain",
+    "export",
     "features",
     "layers",
     "losses",
@@ -47,4 +49,6 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module("keras_mer.predictor"), name)
     if name in ("KerasMERClassifier", "KerasMERRegressor"):
         return getattr(import_module("keras_mer.estimators"), name)
+    if name == "export":
+        return import_module("keras_mer.exporting").export
     raise AttributeError(f"module 'keras_mer' has no attribute {name!r}")

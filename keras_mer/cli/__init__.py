@@ -15,6 +15,7 @@ from keras_mer.cli.data import app as data_app
 from keras_mer.cli.entries import show_card, show_list
 from keras_mer.cli.evaluate import evaluate
 from keras_mer.cli.explain import explain
+from keras_mer.cli.export import export
 from keras_mer.cli.extract import extract
 from keras_mer.cli.predict import predict
 from keras_mer.cli.push import push
@@ -65,6 +66,7 @@ app.command("evaluate")(evaluate)
 app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("extract")(extract)
+app.command("export")(export)
 app.command("push")(push)
 app.command("list")(show_list)
 app.command("card")(show_card)

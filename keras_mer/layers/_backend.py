@@ -40,7 +40,7 @@ def recurrent(
         The states of each direction, (batch, time, units) in the order of time. What
         stands at a masked step has no meaning.
     """
-    if keras.backend.backend() == "torch":
+    if keras.backend.backend() == "torch" and not _torch_exports():
         return _torch_recurrent(kind, x, mask, directions)
     return _scanned(kind, x, mask, directions)
 
@@ -113,8 +113,11 @@ def _scan(
         state = step(state, gates_t)
         return state if keep_t is None else tuple(s * keep_t for s in state)
 
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         return _tensorflow_scan(kept_step, start, gates, keep)
+    if backend == "torch":
+        return _torch_scan(kept_step, start, gates, keep)
 
     def body(state: States, inputs: tuple[Tensor, Tensor]) -> tuple[States, Tensor]:
         state = kept_step(state, *inputs)
@@ -142,6 +145,29 @@ def _tensorflow_scan(
         lambda t, *_: t < steps, body, (0, written, *start), maximum_iterations=steps
     )
     return loop[1].stack()
+
+
+def _torch_scan(
+    step: Callable[..., States], start: States, gates: Tensor, keep: Tensor | None
+) -> Tensor:
+    """A loop that `torch.export` keeps as one, so that what it writes takes any length."""
+    from torch._higher_order_ops.scan import scan
+
+    def body(state: list[Tensor], inputs: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        state = list(step(tuple(state), inputs[0], inputs[1] if len(inputs) > 1 else None))
+        return state, state[0].clone()
+
+    # Neither the states nor what goes out may share memory.
+    inputs = [gates] if keep is None else [gates, keep]
+    return scan(body, [s.clone() for s in start], inputs, dim=0)[1]
+
+
+def _torch_exports() -> bool:
+    """Whether `torch.export` traces this; it would unroll the fused layers step by step."""
+    import torch
+
+    asked = getattr(torch.compiler, "is_exporting", None)  # new in PyTorch 2.7
+    return asked is not None and asked()
 
 
 def _torch_recurrent(

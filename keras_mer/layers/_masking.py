@@ -31,9 +31,9 @@ def last_step(x: Tensor, mask: Tensor | None) -> Tensor:
     """`x` (batch, time, dim) at the last real step of each row; zeros for a row without any."""
     if mask is None:
         return x[:, -1]
-    none = ops.zeros_like(mask[:, :1])
-    followed = ops.concatenate([mask[:, 1:], none], axis=1)
-    return masked_mean(x, ops.logical_and(mask, ops.logical_not(followed)))
+    real = ops.cast(mask, "int32")
+    seen, count = ops.cumsum(real, axis=1), ops.sum(real, axis=1, keepdims=True)
+    return masked_mean(x, ops.logical_and(mask, ops.equal(seen, count)))
 
 
 def presence(mask: Tensor) -> Tensor:

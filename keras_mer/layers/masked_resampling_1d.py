@@ -45,15 +45,15 @@ class MaskedResampling1D(keras.layers.Layer):
 
     def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns the bins; see the class."""
-        time = ops.shape(sequence)[1]
-        if mask is None:
-            lengths = ops.full_like(sequence[:, :1, 0], time, dtype="int32")
-        else:
-            lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-        j = ops.expand_dims(ops.arange(self.steps, dtype="int32"), 0)
+        # Counted: jax2onnx cannot make a range up to a time that is not known yet.
+        ones = ops.ones_like(sequence[..., 0], dtype="int32")
+        real = ones if mask is None else ops.cast(mask, "int32")
+        lengths = ops.sum(real, axis=1, keepdims=True)
+        j = ops.expand_dims(ops.arange(0, self.steps, dtype="int32"), 0)
         start = ops.expand_dims(j * lengths // self.steps, -1)
-        stop = ops.expand_dims(-(-(j + 1) * lengths // self.steps), -1)
-        step = ops.reshape(ops.arange(time, dtype="int32"), (1, 1, -1))
+        # Rounded up without a negative number, which ONNX divides towards zero.
+        stop = ops.expand_dims(((j + 1) * lengths + self.steps - 1) // self.steps, -1)
+        step = ops.expand_dims(ops.cumsum(ones[:1], axis=1) - 1, 1)
         inside = ops.cast(ops.logical_and(step >= start, step < stop), sequence.dtype)
         width = ops.maximum(ops.cast(stop - start, sequence.dtype), 1)
         return ops.matmul(inside / width, zero_masked(sequence, mask))

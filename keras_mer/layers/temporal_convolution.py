@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
-from keras_mer.layers._masking import zero_masked
+from keras_mer.layers._masking import last_step, zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built, seed_of
 
 
@@ -108,7 +108,7 @@ class TemporalConvolution(WeightedLayer):
             for convolution in pair:
                 h = drop(ops.relu(convolution(h)), training=training)
             x = ops.relu(h + (x if down is None else down(x)))
-        return x if self.return_sequences else _last_real_step(x, mask)
+        return x if self.return_sequences else last_step(x, mask)
 
     def compute_mask(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor | None:
         """The mask of the steps, if they are returned."""
@@ -129,15 +129,6 @@ class TemporalConvolution(WeightedLayer):
             "return_sequences": self.return_sequences,
             "seed": self.seed,
         }
-
-
-def _last_real_step(x: Tensor, mask: Tensor | None) -> Tensor:
-    """(batch, dim): the last step of `x` whose mask is True, zeros if none is."""
-    if mask is None:
-        return x[:, -1]
-    last = ops.cast(ops.sum(ops.cast(mask, "int32"), axis=1) - 1, "int32")
-    step = ops.take_along_axis(x, ops.maximum(last, 0)[:, None, None], axis=1)[:, 0]
-    return ops.where(last[:, None] >= 0, step, ops.zeros((), dtype=step.dtype))
 
 
 class _WeightNormalizedConvolution(WeightedLayer):

@@ -122,3 +122,26 @@ def test_exports_to_onnx(kind, tmp_path):
     names = [i.name for i in session.get_inputs()]
     (output,) = session.run(None, dict(zip(names, (SEQUENCE[:3], MASK[:3]), strict=True)))
     np.testing.assert_allclose(output, expected[:3], atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the loop of torch.export")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [BidirectionalLSTM, BidirectionalGRU])
+def test_the_loop_that_torch_exports_gives_what_the_fused_layer_gives(kind):
+    """Of any batch and time, though it was traced with one."""
+    import torch
+
+    layer = made(kind)
+
+    class Module(torch.nn.Module):
+        def forward(self, sequence, mask):
+            return layer(sequence, mask=mask)
+
+    given = torch.from_numpy(SEQUENCE), torch.from_numpy(MASK)
+    sizes = {0: torch.export.Dim("batch", min=1), 1: torch.export.Dim("time", min=1)}
+    with torch.no_grad():
+        exported = torch.export.export(Module(), given, dynamic_shapes=(sizes, sizes)).module()
+    for rows, steps in ((4, 7), (3, 5), (2, 1)):
+        part = given[0][:rows, :steps], given[1][:rows, :steps]
+        expected = call(layer, {"sequence": part[0].numpy(), "mask": part[1].numpy()})
+        np.testing.assert_allclose(exported(*part).detach().numpy(), expected, atol=1e-6)
