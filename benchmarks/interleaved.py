@@ -91,8 +91,11 @@ class Worker:
 
 def serve(backend: str) -> None:
     """A worker's loop, one JSON object a line in and one out."""
-    # So that the memory of a case is its own.
-    importlib.import_module("torch" if backend == PLAIN else "keras_mer")
+    from benchmarks.plain import settle
+
+    settle(backend)
+    if backend != PLAIN:
+        importlib.import_module("keras_mer")
     tasks: Tasks = {}
     before = 0.0
     for line in sys.stdin:

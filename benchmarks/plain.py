@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.case import Case
-from benchmarks.interleaved import Tasks
+from benchmarks.interleaved import PLAIN, Tasks
 
 # Keras numbers layers that were given no name.
 UNNAMED = re.compile(
@@ -205,3 +205,23 @@ def keras_tasks(model: Any, case: Case) -> Tasks:
         whole = case.inputs(rows), case.labels(rows)
         found["epoch"] = lambda: model.fit(*whole, batch_size=case.batch, verbose=0)
     return found
+
+
+def settle(backend: str) -> None:
+    """Trains two weights for a step: what is imported late then belongs to no case."""
+    x, y = np.ones((2, 1), "float32"), np.ones((2, 1), "float32")
+    if backend == PLAIN:
+        import torch
+
+        model = torch.nn.Linear(1, 1)
+        optimizer = torch.optim.Adam(model.parameters())
+        torch.nn.functional.l1_loss(model(torch.tensor(x)), torch.tensor(y)).backward()
+        optimizer.step()
+    else:
+        import keras
+
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("adam", "mae")
+        model.predict_on_batch(x)
+        model.fit(x, y, verbose=0)
+        keras.backend.clear_session()

@@ -25,7 +25,7 @@ RANGES = {
     "steps": [25, 50, 100, 200, 400],
     "modalities": [2, 3, 4, 6],
 }
-TIMES = [0.25, 1, 4]
+TIMES = [1, 4, 16]
 """Of CMU-MOSI's 2199 utterances."""
 
 
@@ -77,6 +77,7 @@ def draw(file: Path, found: dict[str, Any]) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, axes = plt.subplots(
         2, len(found), figsize=(3.6 * len(found), 6.4), squeeze=False, layout="constrained"
@@ -92,6 +93,12 @@ def draw(file: Path, found: dict[str, Any]) -> None:
             plot.set_xscale("log", base=2)
             plot.set_yscale("log")
             plot.set_xticks(curve["values"], [f"{value:g}" for value in curve["values"]])
+            # A flat curve shall look flat.
+            low, high = plot.get_ylim()
+            room = max(1.0, (8 * low / high) ** 0.5)
+            plot.set_ylim(low / room, high * room)
+            plot.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            plot.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             plot.minorticks_off()
             plot.set_xlabel("utterances in the corpus" if axis == "corpus" else axis)
             plot.grid(color="#eeeeee")
