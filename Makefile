@@ -48,10 +48,11 @@ $(VENV)/.test: $(VENV)/.demo
 	touch $@
 
 benchmarks: $(VENV)/.test
-	$(BIN)/python -m benchmarks.cmmsf
+	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.recurrent
-	$(BIN)/python -m benchmarks.msrg
-	$(BIN)/python -m benchmarks.foal_net
+	$(BIN)/python -m benchmarks.residual_gating
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.startup
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

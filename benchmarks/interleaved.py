@@ -1,33 +1,50 @@
-"""Times the same work on several backends in turn, each in a process of its own.
+"""Times the same work of several contenders in turn, each in a process of its own.
 
-Every backend sits warm in a process and waits; the parent asks one after the other, round
+Every contender sits warm in a process and waits; the parent asks one after the other, round
 after round, so that whatever else the machine does meets all of them alike. Only ratios of
-medians are worth quoting.
+medians are worth quoting. Nothing is timed before all give the same output.
 """
 
-import argparse
+import gc
+import importlib
 import json
 import os
-import statistics
+import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-PLAIN = "plain torch"
-BACKENDS = (PLAIN, "torch", "jax", "tensorflow")
+from benchmarks.case import Case
+
+PLAIN = "plain PyTorch"
+BACKENDS = ("torch", "jax", "tensorflow")
+CONTENDERS = (PLAIN, *BACKENDS)
 THREADS = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
+TOLERANCE = 1e-4
+WARM_UP = 2
 
 Tasks = dict[str, Callable[[], object]]
 
 
 class Worker:
-    """A process that does the named tasks of one backend when asked."""
+    """A process that does the tasks of one contender when asked.
 
-    def __init__(self, module: str, backend: str) -> None:
+    Args:
+        backend: the backend of Keras, or `PLAIN`.
+        module: the module to use in place of that of the case, for a peer.
+    """
+
+    def __init__(self, backend: str, module: str | None = None) -> None:
+        self.module = module
+        # A file, since a pipe that nobody reads fills up.
+        self.said = tempfile.TemporaryFile("w+")  # noqa: SIM115
         environment = {
             **os.environ,
             "KERAS_BACKEND": "torch" if backend == PLAIN else backend,
@@ -35,82 +52,176 @@ class Worker:
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, "--worker", backend],
+            [sys.executable, "-m", "benchmarks.interleaved", backend],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.said,
             text=True,
             env=environment,
         )
 
-    def ask(self, task: str) -> object:
-        self.process.stdin.write(task + "\n")
-        self.process.stdin.flush()
+    def prepare(self, case: Case) -> dict[str, Any]:
+        """Makes the tasks of a case: the output, the seconds of each first call."""
+        return self._ask({"case": {**asdict(case), "module": self.module or case.module}})
+
+    def time(self, task: str) -> float:
+        """Seconds."""
+        return self._ask({"task": task})
+
+    def memory(self) -> dict[str, float]:
+        """MiB: the process as the case found it, and the most that it had since."""
+        return self._ask({"memory": True})
+
+    def _ask(self, message: dict[str, Any]) -> Any:
+        try:
+            self.process.stdin.write(json.dumps(message) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
         for line in self.process.stdout:
             if line.startswith("answer "):
                 return json.loads(line.removeprefix("answer "))
-        raise RuntimeError(f"the worker for {task} stopped: {self.process.args}")
+        self.said.seek(0)
+        raise RuntimeError(f"the worker stopped at {message}: {self.said.read()[-3000:]}")
+
+    def stop(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
 
 
-def serve(tasks: Tasks, output: Callable[[], np.ndarray]) -> None:
-    """A worker's loop: answers with seconds, or with the output to compare."""
+def serve(backend: str) -> None:
+    """A worker's loop, one JSON object a line in and one out."""
+    from benchmarks.plain import settle
+
+    settle(backend)
+    if backend != PLAIN:
+        importlib.import_module("keras_mer")
+    tasks: Tasks = {}
+    before = 0.0
     for line in sys.stdin:
-        task = line.strip()
-        if task == "output":
-            answer = np.asarray(output()).tolist()
-        else:
+        message = json.loads(line)
+        if "case" in message:
+            tasks.clear()
+            before = forget_peak()
+            case = Case(**message["case"])
+            module = importlib.import_module(f"benchmarks.{case.module}")
+            tasks, answer = prepared(module, backend, case)
+        elif "task" in message:
             start = time.perf_counter()
-            tasks[task]()
+            tasks[message["task"]]()
             answer = time.perf_counter() - start
+        else:
+            answer = {"before": before, "peak": status("VmHWM")}
         print("answer " + json.dumps(answer), flush=True)
 
 
-def run(module: str, tasks: list[str], title: str, make: Callable[[str], tuple]) -> None:
-    """The command: either a worker, or the parent that asks and prints the ratios.
+def prepared(module: Any, backend: str, case: Case) -> tuple[Tasks, dict[str, Any]]:
+    """The tasks of a case, each called once: what they gave, how long that took."""
+    start = time.perf_counter()
+    if backend == PLAIN:
+        tasks = module.plain(case)
+    else:
+        import keras
+
+        keras.backend.clear_session()
+        tasks = module.ours(case)
+    # What a form gives to be compared, where that is not the prediction.
+    compared = tasks.pop("compared", None)
+    answer: dict[str, Any] = {"build": time.perf_counter() - start, "first": {}}
+
+    def call(names: list[str]) -> None:
+        for name in names:
+            start = time.perf_counter()
+            tasks[name]()
+            answer["first"][name] = time.perf_counter() - start
+
+    call([name for name in tasks if name.startswith("predict")])
+    # Before training, which moves the weights.
+    answer["output"] = np.asarray((compared or tasks["predict"])()).tolist()
+    call([name for name in tasks if name not in answer["first"]])
+    return tasks, answer
+
+
+def forget_peak() -> float:
+    """Starts the largest size of this process anew where the system can; its size in MiB."""
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return status("VmRSS")
+
+
+def status(field: str) -> float:
+    """A size of this process, in MiB."""
+    file = Path("/proc/self/status")
+    if not file.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in file.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) / 1024
+
+
+def compare(
+    cases: Sequence[Case],
+    rounds: int,
+    backends: Sequence[str] = BACKENDS,
+    peers: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Runs cases one after the other, in one process for each contender.
 
     Args:
-        module: what the workers run.
-        tasks: their names.
-        title: of the table.
-        make: makes the tasks and the output function of a backend.
+        cases: in the order of rising memory.
+        rounds: how often each task is timed.
+        backends: the backends to set beside plain PyTorch.
+        peers: modules of other networks that compete in plain PyTorch, by name.
+
+    Returns:
+        For each case its label, the differences of the outputs, and the figures of every
+        contender: `times` by task, `first` calls, `memory`.
+
+    Raises:
+        SystemExit: if outputs differ by more than `TOLERANCE`.
     """
-    parser = argparse.ArgumentParser(description=title)
-    parser.add_argument("--worker", help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    arguments = parser.parse_args()
-    if arguments.worker:
-        serve(*make(arguments.worker))
-        return
-    workers = {backend: Worker(module, backend) for backend in BACKENDS}
-    outputs = {backend: np.array(worker.ask("output")) for backend, worker in workers.items()}
-    differences = {b: float(np.abs(outputs[b] - outputs[PLAIN]).max()) for b in BACKENDS}
-    if max(differences.values()) > 1e-4:
-        raise SystemExit(f"the outputs differ, nothing was timed: {differences}")
-    times = {(b, t): [] for b in BACKENDS for t in tasks}
-    for round_ in range(arguments.rounds + 3):
-        for (backend, task), seconds in times.items():
-            taken = workers[backend].ask(task)
-            if round_ >= 3:
-                seconds.append(taken)
-    print_table(title, tasks, times, differences)
-    if arguments.json:
-        figures = {f"{b}, {t}": seconds for (b, t), seconds in times.items()}
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+    workers = {b: Worker(b) for b in (PLAIN, *backends)}
+    workers |= {name: Worker(PLAIN, module) for name, module in (peers or {}).items()}
+    try:
+        return [measured(case, workers, rounds) for case in cases]
+    finally:
+        for worker in workers.values():
+            worker.stop()
 
 
-def print_table(title: str, tasks: list[str], times: dict, differences: dict) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def measured(case: Case, workers: Mapping[str, Worker], rounds: int) -> dict[str, Any]:
+    """One case; see `compare`."""
+    made = {name: worker.prepare(case) for name, worker in workers.items()}
+    expected = np.array(made[PLAIN]["output"])
+    differences = {
+        name: float(np.abs(np.array(made[name]["output"]) - expected).max())
+        for name, worker in workers.items()
+        if worker.module is None
+    }
+    if not max(differences.values()) <= TOLERANCE:
+        raise SystemExit(f"{dict(case.label)}: outputs differ, nothing was timed: {differences}")
+    times: dict[str, dict[str, list[float]]] = {
+        n: {t: [] for t in m["first"]} for n, m in made.items()
+    }
+    for round_ in range(rounds + WARM_UP):
+        for name, of_worker in times.items():
+            for task, seconds in of_worker.items():
+                taken = workers[name].time(task)
+                if round_ >= WARM_UP:
+                    seconds.append(taken)
+    contenders = {
+        name: {
+            "times": times[name],
+            "first": made[name]["first"],
+            "build": made[name]["build"],
+            "memory": worker.memory(),
+        }
+        for name, worker in workers.items()
+    }
+    return {"label": dict(case.label), "differences": differences, "contenders": contenders}
 
-    table = Table(
-        "", *(f"{t}: ratio, ms, quartiles" for t in tasks), "output differs by", title=title
-    )
-    for backend in BACKENDS:
-        cells = []
-        for task in tasks:
-            ratio = statistics.median(times[backend, task]) / statistics.median(times[PLAIN, task])
-            low, middle, high = (1e3 * q for q in statistics.quantiles(times[backend, task], n=4))
-            cells.append(f"{ratio:.2f}   {middle:.1f}   {low:.1f}-{high:.1f}")
-        table.add_row(backend, *cells, f"{differences[backend]:.0e}")
-    Console(width=120).print(table)
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

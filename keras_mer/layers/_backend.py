@@ -1,7 +1,8 @@
 """The one file that asks which backend Keras runs on, and only where a measured gain pays.
 
-`benchmarks/recurrent.py` measures the gain; `tests/layers/test_recurrent.py` holds every
-branch to the numbers of Keras's own masked layers.
+`benchmarks/recurrent.py` and `benchmarks/residual_gating.py` measure the gain;
+`tests/layers/test_recurrent.py` and `tests/layers/test_residual_gating_network.py` hold every
+branch to the numbers of Keras's own layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -262,3 +263,71 @@ def _tensorflow_associative_scan(
     while shift < time:
         shift, *elements = body(shift, *elements)
     return tuple(elements)
+
+
+def loop_pays() -> bool:
+    """Whether a loop over cheap steps beats an associative scan: on a CPU, which has no use
+    for the scan's width. A program that is traced would hold every step of torch's loop.
+    """
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        return not traced and not _torch_accelerator()
+    if backend == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _torch_accelerator() -> bool:
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
+def gated_loop(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
+    """s_t = residual_t + max(0, m_t s_(t-1) + u_t) along the first axis, from s = 0, in turn."""
+    if keras.backend.backend() == "torch":
+        return _torch_gated_loop(m, u, residual)
+
+    def step(state: States, gates: Tensor) -> States:
+        m_t, u_t, residual_t = ops.split(gates, 3, axis=-1)
+        return (residual_t + ops.relu(m_t * state[0] + u_t),)
+
+    return _scan(step, (ops.zeros_like(u[0]),), ops.concatenate([m, u, residual], -1), None)
+
+
+def _torch_gated_loop(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
+    """One node for autograd in place of several per step."""
+    import torch
+
+    class Loop(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
+            states, before, state = [], [], torch.zeros_like(u[0])
+            for step in zip(m.unbind(), u.unbind(), residual.unbind(), strict=True):
+                before.append(state)
+                state = step[2] + torch.addcmul(step[1], step[0], state).relu_()
+                states.append(state)
+            found = torch.stack(states)
+            ctx.save_for_backward(m, u, torch.stack(before))
+            return found
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            m, u, before = ctx.saved_tensors
+            passes = (torch.addcmul(u, m, before) > 0).to(m.dtype)
+            passed = passes * m
+            total = gradient.clone()
+            for t in range(len(total) - 2, -1, -1):
+                total[t].addcmul_(passed[t + 1], total[t + 1])
+            through = total * passes
+            return through * before, through, total
+
+    return Loop.apply(m, u, residual)

@@ -22,7 +22,7 @@ MERGES = ("sum", "concat")
 
 @keras.saving.register_keras_serializable(package="keras_mer")
 class ResidualGatingNetwork(WeightedLayer):
-    """A recurrent layer of `ResidualGatingCell`s that needs no loop over the steps.
+    """A recurrent layer of `ResidualGatingCell`s whose gates are made for all steps at once.
 
     The cell's gates do not see its state, so a step is the map
 
@@ -30,7 +30,8 @@ class ResidualGatingNetwork(WeightedLayer):
 
     of each element by itself, and maps s -> min(max(m s + b, low), high) are closed
     under composition. All states follow from one associative scan, whose depth is the
-    logarithm of the number of steps. The numbers are those of
+    logarithm of the number of steps; on a CPU, from a loop over this map alone, the gates of
+    all steps having been made at once. The numbers are those of
     `keras.layers.RNN(ResidualGatingCell(units))` from a state of zeros.
 
     Args:
@@ -173,6 +174,8 @@ def _gated_states(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
     recurrence, and gradients go through it alone: in the scan of clamped maps, a bound
     and the value that it bounds tie wherever m is 0, and a gradient could take either.
     """
+    if _backend.loop_pays():
+        return _backend.gated_loop(m, u, residual)
     states = _clamped_scan(*(ops.stop_gradient(gate) for gate in (m, u, residual)))
     before = ops.concatenate([ops.zeros_like(states[:1]), states[:-1]], axis=0)
     passes = ops.cast(ops.stop_gradient(m * before + u) > 0, m.dtype)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from layer_test import call, check_drop_in, run_layer_test, to_numpy
 
-from keras_mer.layers import ResidualGatingCell, ResidualGatingNetwork
+from keras_mer.layers import ResidualGatingCell, ResidualGatingNetwork, _backend
 
 RNG = np.random.default_rng(0)
 STEPS = 11
@@ -12,6 +12,12 @@ SEQUENCE = RNG.normal(size=(4, STEPS, 5)).astype("float32")
 # A step of zeros makes m = 0, where bounds and values of the scan tie.
 SEQUENCE[0, 4] = 0
 INPUTS = {"sequence": SEQUENCE, "mask": MASK}
+
+
+@pytest.fixture(params=[True, False], ids=["loop", "scan"])
+def both_ways(request, monkeypatch):
+    """What a CPU does, and what an accelerator does."""
+    monkeypatch.setattr(_backend, "loop_pays", lambda: request.param)
 
 
 def strong(layer):
@@ -43,6 +49,7 @@ def test_contract(options):
     run_layer_test(make, INPUTS, weights=8, masked={"sequence": "mask"})
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_equals_the_cell_step_by_step(direction):
     layer = strong(ResidualGatingNetwork(6, direction, return_sequences=True))
@@ -56,6 +63,7 @@ def test_equals_the_cell_step_by_step(direction):
     assert 0.2 < (output > residual + 1e-6).mean() < 0.8
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_gradients_equal_those_of_the_cell_step_by_step():
     """One step of gradient descent moves the weights of both alike, masked steps included."""
     layer = strong(ResidualGatingNetwork(6, "forward", return_sequences=True))
@@ -85,6 +93,7 @@ def test_both_directions_are_added_or_joined():
     np.testing.assert_allclose(joined, np.concatenate([forward, backward], axis=1), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_padding_changes_nothing():
     layer = strong(ResidualGatingNetwork(6))
     padded = np.pad(SEQUENCE, ((0, 0), (0, 6), (0, 0)), constant_values=np.inf)
@@ -95,6 +104,7 @@ def test_padding_changes_nothing():
     assert (longer[3] == 0).all()
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_long_and_large_sequences_stay_exact():
     rng = np.random.default_rng(2)
     sequence = (rng.normal(size=(2, 300, 5)) * 1e3).astype("float32")
@@ -115,6 +125,7 @@ def test_half_precision_is_near(policy):
     np.testing.assert_allclose(call(layer, INPUTS), call(exact, INPUTS), atol=0.03 * scale)
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_batches_of_different_lengths():
     """A data set of its own lengths, for which TensorFlow traces an unknown number of steps."""
 

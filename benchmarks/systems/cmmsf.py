@@ -1,39 +1,33 @@
-"""A training step and a prediction of CM-MSF, against the same network in plain PyTorch.
+"""CM-MSF, the paper's sizes."""
 
-Batch 32, 50 aligned steps, widths 768, 5 and 20, the paper's sizes, all steps real.
-"""
+from benchmarks.case import Case
+from benchmarks.interleaved import Tasks
+from benchmarks.plain import (
+    fill,
+    filled,
+    filled_recurrent,
+    keras_tasks,
+    linear,
+    loss_of,
+    norm,
+    tasks,
+)
 
-import numpy as np
-
-from benchmarks.interleaved import PLAIN, run
-from benchmarks.plain import fill, filled, filled_recurrent, keras_tasks, tasks
-
-WIDTHS = {"text": 768, "audio": 5, "video": 20}
-BATCH, TIME, UNITS, HEADS, DROPOUT = 32, 50, 128, 4, 0.3
-RNG = np.random.default_rng(0)
-SEQUENCES = {m: RNG.normal(size=(BATCH, TIME, w)).astype("float32") for m, w in WIDTHS.items()}
-LABELS = RNG.normal(size=(BATCH, 1)).astype("float32")
+UNITS, HEADS, DROPOUT = 128, 4, 0.3
 
 
-def ours():
+def ours(case: Case) -> Tasks:
     from keras_mer.models import CMMSF
 
-    model = CMMSF(WIDTHS, UNITS, HEADS, dropout=DROPOUT)
+    model = CMMSF(case.widths, UNITS, HEADS, dropout=DROPOUT, outputs=case.classes)
     fill(model)
-    inputs = {**SEQUENCES, **{f"{m}_mask": np.ones((BATCH, TIME), bool) for m in WIDTHS}}
-    return keras_tasks(model, inputs, LABELS, "mae")
+    return keras_tasks(model, case)
 
 
-def plain():
+def plain(case: Case) -> Tasks:
     import torch
     from torch import nn
     from torch.nn import functional
-
-    def linear(path, dim, units=UNITS):
-        return filled(nn.Linear(dim, units), path)
-
-    def norm(path):
-        return filled(nn.LayerNorm(UNITS, eps=1e-5), f"{path}/layer_normalization")
 
     class Convolutions(nn.Module):
         def __init__(self, path, dim):
@@ -50,46 +44,50 @@ def plain():
             super().__init__()
             inner = f"{path}/cross_modal_attention"
             self.q, self.k, self.v, self.o = (
-                linear(f"{inner}/{name}", UNITS) for name in ("query", "key", "value", "output")
+                linear(f"{inner}/{name}", UNITS, UNITS)
+                for name in ("query", "key", "value", "output")
             )
-            self.norm_a, self.norm_b = norm(inner), norm(path)
+            self.norm_a, self.norm_b = norm(inner, UNITS), norm(path, UNITS)
             self.convolutions = Convolutions(path, UNITS)
 
         def forward(self, z, source):
-            heads = (BATCH, TIME, HEADS, UNITS // HEADS)
             q, k, v = (
-                f(x).view(heads).transpose(1, 2)
+                f(x).unflatten(2, (HEADS, -1)).transpose(1, 2)
                 for f, x in ((self.q, z), (self.k, source), (self.v, source))
             )
-            seen = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(z.shape)
+            seen = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
             z = self.norm_a(z + functional.dropout(self.o(seen), DROPOUT, self.training))
             return self.norm_b(z + functional.dropout(self.convolutions(z), DROPOUT, self.training))
 
     class Plain(nn.Module):
         def __init__(self):
             super().__init__()
-            names = list(WIDTHS)
+            names = list(case.widths)
             self.shallow = nn.ModuleDict(
-                {m: linear(f"extractor_{m}/shallow", w) for m, w in WIDTHS.items()}
+                {m: linear(f"extractor_{m}/shallow", w, UNITS) for m, w in case.widths.items()}
             )
             self.deep = nn.ModuleDict(
-                {m: Convolutions(f"extractor_{m}", w) for m, w in WIDTHS.items()}
+                {m: Convolutions(f"extractor_{m}", w) for m, w in case.widths.items()}
             )
-            self.norms = nn.ModuleDict({m: norm(f"extractor_{m}") for m in names})
+            self.norms = nn.ModuleDict({m: norm(f"extractor_{m}", UNITS) for m in names})
             self.readers = nn.ModuleDict({m: reader(m) for m in names})
             self.blocks = nn.ModuleDict(
-                {f"{m}_{i}": Block(f"encoder/block_{m}_{i}") for m in names for i in range(2)}
+                {
+                    f"{m}_{i}": Block(f"encoder/block_{m}_{i}")
+                    for m in names
+                    for i in range(len(names) - 1)
+                }
             )
             self.transform, self.keep, self.gate = (
-                nn.ModuleDict({m: linear(f"fusion/{part}_{m}", dim) for m in names})
+                nn.ModuleDict({m: linear(f"fusion/{part}_{m}", dim, UNITS) for m in names})
                 for part, dim in (
                     ("transform", UNITS),
                     ("keep", UNITS),
                     ("gate", UNITS * len(names)),
                 )
             )
-            self.hidden = linear("hidden", UNITS * len(names))
-            self.prediction = linear("prediction", UNITS, 1)
+            self.hidden = linear("hidden", UNITS * len(names), UNITS)
+            self.prediction = linear("prediction", UNITS, case.classes)
 
         def forward(self, x):
             read = {
@@ -117,14 +115,4 @@ def plain():
         lstm = nn.LSTM(UNITS, UNITS // 2, batch_first=True, bidirectional=True)
         return filled_recurrent(lstm, f"encoder/reader_{m}")
 
-    x, y = {m: torch.tensor(s) for m, s in SEQUENCES.items()}, torch.tensor(LABELS)
-    return tasks(Plain(), x, lambda model, x: functional.l1_loss(model(x), y))
-
-
-if __name__ == "__main__":
-    run(
-        "benchmarks.cmmsf",
-        ["train", "predict"],
-        "CM-MSF, batch 32, 50 steps, widths 768/5/20",
-        lambda backend: plain() if backend == PLAIN else ours(),
-    )
+    return tasks(Plain(), case, lambda model, x, y: loss_of(case)(model(x), y))
