@@ -216,6 +216,8 @@ def _traced(model: Any, signature: list[Input]) -> Any:
         for i in signature
     }
     arrays = random_inputs(signature, batch=3, time=7)
+    # What it remembers of the scans of another model would bind the sizes of this one.
+    torch.compiler.reset()
     with torch.no_grad():
         return torch.export.export(
             Named().eval(),
