@@ -1,6 +1,5 @@
 """What the cards of the published entries promise."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,18 +11,9 @@ from keras_mer import Predictor, zoo
 from keras_mer.data import read_emodb, read_meld
 from keras_mer.training import Recipe, evaluate, score_card
 from keras_mer.training.suit import read_data
-from keras_mer.zoo.entry import CONFIG
 from keras_mer.zoo.resolve import entry_file, resolve
 
 pytestmark = pytest.mark.once
-
-
-def test_an_entry_saved_before_an_argument_came_has_its_default():
-    entry = resolve("mcihn_mosi")
-    assert "modality_dropout" not in json.loads(entry_file(entry, CONFIG).read_text())["config"]
-    model = zoo.load(entry.folder)
-    assert model.get_config()["modality_dropout"] == 0.0
-    assert model.count_params() == entry.metadata["parameters"]
 
 
 @pytest.mark.parametrize("name", zoo.list_models())

@@ -61,6 +61,17 @@ def test_a_model_of_the_package_comes_back(tmp_path):
     np.testing.assert_allclose(model.predict(x, verbose=0), saved.predict(x, verbose=0), 1e-6)
 
 
+def test_an_entry_saved_before_an_argument_came_has_its_default(tmp_path):
+    model = models.MCIHN(FEATURES, 4, 4, 2)
+    folder = zoo.save_entry(model, tmp_path / "before")
+    config = json.loads((folder / "config.json").read_text())
+    del config["config"]["modality_dropout"]
+    forged(folder, "config.json", json.dumps(config).encode())
+    loaded = zoo.load(folder)
+    assert loaded.get_config()["modality_dropout"] == 0.0
+    assert loaded.count_params() == model.count_params()
+
+
 def test_without_weights_they_are_fresh(entry):
     name, saved, _ = entry
     fresh = zoo.load(name, weights=False)
