@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_mer.explain._confusion import checked_confusion, label_ticks
 from keras_mer.explain._style import COLUMN, GREY, picture
 
 SHOWN = {"precision": ("#0072B2", "o"), "recall": ("#E69F00", "s"), "F1": ("black", "D")}
@@ -44,13 +45,7 @@ def draw_class_errors(
         keras_mer.explain.draw_class_errors(figures["confusion"], names, "classes.png")
         ```
     """
-    counts = np.asarray(confusion)
-    size = len(label_names)
-    if not size or counts.shape != (size, size) or counts.min() < 0 or not counts.sum():
-        raise ValueError(
-            f"the confusion has the shape {counts.shape} for {size} label names; expected one row "
-            "and one column of counts for each"
-        )
+    counts, size = checked_confusion(confusion, label_names), len(label_names)
     drawn = np.random.default_rng(seed).multinomial(
         int(counts.sum()), counts.ravel() / counts.sum(), DRAWS
     )
@@ -65,10 +60,7 @@ def draw_class_errors(
             axes.scatter(found[name][0], places, s=14, color=colour, marker=marker, label=name)
         for place in np.arange(size - 1) + 0.5:
             axes.axhline(place, color="0.9", linewidth=0.6)
-        totals = counts.sum(axis=1)
-        axes.set_yticks(
-            range(size), [f"{n} ({t})" for n, t in zip(label_names, totals, strict=True)]
-        )
+        axes.set_yticks(range(size), label_ticks(label_names, counts))
         axes.set_ylim(size - 0.5, -0.5)
         axes.set_xlim(-2, 102)
         axes.set_xlabel("% (lines: 95 % intervals)")

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_mer._extras import need
 from keras_mer._files import written_aside
+from keras_mer.explain._confusion import checked_confusion, label_ticks
 
 
 def draw_confusion(
@@ -34,13 +35,7 @@ def draw_confusion(
         keras_mer.explain.draw_confusion(figures["confusion"], names, "confusion.png")
         ```
     """
-    counts = np.asarray(confusion)
-    size = len(label_names)
-    if not size or counts.shape != (size, size):
-        raise ValueError(
-            f"the confusion has the shape {counts.shape} for {size} label names; expected one row "
-            "and one column for each"
-        )
+    counts, size = checked_confusion(confusion, label_names), len(label_names)
     need("matplotlib", "plot", "to draw pictures")
     from matplotlib.figure import Figure
 
@@ -53,8 +48,7 @@ def draw_confusion(
         colour = "black" if value > 60 else "white"
         axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=9, color=colour)
     axes.set_xticks(range(size), label_names, rotation=45, ha="right", rotation_mode="anchor")
-    rows = [f"{name} ({total})" for name, total in zip(label_names, totals[:, 0], strict=True)]
-    axes.set_yticks(range(size), rows)
+    axes.set_yticks(range(size), label_ticks(label_names, counts))
     axes.set_xlabel("predicted")
     axes.set_ylabel("label (clips)")
     figure.colorbar(image, ax=axes, shrink=0.8, label="% of the label's clips")

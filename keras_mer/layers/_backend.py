@@ -6,6 +6,7 @@ branch to the numbers of Keras's own layers.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import keras
@@ -293,7 +294,7 @@ def _torch_accelerator() -> bool:
 def gated_loop(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
     """s_t = residual_t + max(0, m_t s_(t-1) + u_t) along the first axis, from s = 0, in turn."""
     if keras.backend.backend() == "torch":
-        return _torch_gated_loop(m, u, residual)
+        return _torch_gated_loop()(m, u, residual)
 
     def step(state: States, gates: Tensor) -> States:
         m_t, u_t, residual_t = ops.split(gates, 3, axis=-1)
@@ -302,8 +303,9 @@ def gated_loop(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
     return _scan(step, (ops.zeros_like(u[0]),), ops.concatenate([m, u, residual], -1), None)
 
 
-def _torch_gated_loop(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
-    """One node for autograd in place of several per step."""
+@lru_cache(maxsize=1)
+def _torch_gated_loop() -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The loop as one node for autograd, in place of several per step."""
     import torch
 
     class Loop(torch.autograd.Function):
@@ -330,4 +332,4 @@ def _torch_gated_loop(m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
             through = total * passes
             return through * before, through, total
 
-    return Loop.apply(m, u, residual)
+    return Loop.apply  # type: ignore[no-any-return]

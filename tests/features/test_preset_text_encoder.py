@@ -84,7 +84,8 @@ def test_a_specification_is_read_without_loading_what_it_names():
 
 
 def test_a_recipe_names_a_preset(preset):
-    data = Dataset({}, [0.0, 1.0], ["train", "test"], transcripts=["it was", "loved"])
+    texts, parts = ["it was", "loved", "it"], ["train", "valid", "test"]
+    data = Dataset({}, [0.0, 1.0, 0.5], parts, transcripts=texts)
     recipe = Recipe.from_dict(
         {
             "name": "any",
@@ -94,7 +95,7 @@ def test_a_recipe_names_a_preset(preset):
         }
     )
     read = read_data(recipe, data)
-    assert read.features["text"].lengths.tolist() == [4, 3]
+    assert read.features["text"].lengths.tolist() == [4, 3, 3]
     assert read.description["features"]["text"]["extractor"] == f"keras-hub {preset}"
 
 

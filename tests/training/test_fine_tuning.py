@@ -168,6 +168,7 @@ def test_arguments_may_change_what_has_no_shape(base, tmp_path):
             train(further(base, model={"arguments": arguments}), emotions(), 1, tmp_path / "x")
 
 
+@pytest.mark.once
 def test_what_comes_of_it_is_an_entry_like_any_other(base, tmp_path):
     (tmp_path / "my.toml").write_text(
         toml({**FURTHER, "model": {"entry": str(base)}, "data": {"path": "emotions.npz"}})

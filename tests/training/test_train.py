@@ -61,6 +61,7 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
         np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
 
 
+@pytest.mark.once
 def test_a_corpus_in_a_folder_trains_to_the_same_weights(tmp_path):
     data = dataset()
     data.save(tmp_path / "corpus")
@@ -77,6 +78,7 @@ def test_a_corpus_in_a_folder_trains_to_the_same_weights(tmp_path):
         train(recipe(epochs=2), tmp_path / "other", seed=1, folder=tmp_path / "mapped")
 
 
+@pytest.mark.once
 def test_a_finished_run_is_not_repeated(tmp_path):
     data = dataset()
     first = train(recipe(epochs=1), data, seed=1, folder=tmp_path)
@@ -94,6 +96,7 @@ def test_a_run_of_something_else_is_not_continued(tmp_path):
         train(recipe(epochs=1), dataset(seed=1), seed=1, folder=tmp_path)
 
 
+@pytest.mark.once
 def test_the_test_part_is_not_looked_at(tmp_path):
     data, other = dataset(), dataset()
     other.labels[other.splits == "test"] = 0.0
@@ -112,6 +115,7 @@ def test_every_subset_is_scored_and_what_was_not_trained_is_said(tmp_path):
     assert table["text",] != table["audio",]
 
 
+@pytest.mark.once
 def test_an_entry_is_reproduced_from_its_own_recipe(tmp_path):
     data = dataset()
     content = {**RECIPE, "training": {**RECIPE["training"], "epochs": 1}}
@@ -133,6 +137,7 @@ def test_an_entry_is_reproduced_from_its_own_recipe(tmp_path):
     assert other.distance != 0
 
 
+@pytest.mark.once
 def test_every_seed_may_take_another_fold(tmp_path):
     data = dataset()
     speakers = np.array(["a", "b", "c", "d"])[np.arange(len(data)) % 4]
