@@ -59,12 +59,10 @@ def test_what_a_missing_modality_holds_does_not_matter(missing):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"steps": 5},
-        {"mask": "soft", "gate": False},
+        {"steps": 5, "outputs": 6, "activation": "softmax"},
+        {"mask": "soft", "gate": False, "look_initializer": "zeros"},
         {"mask": None, "cascade": False, "pooling": "max"},
         {"recurrent": False, "convolution": False, "pooling": "both"},
-        {"look_initializer": "zeros"},
-        {"outputs": 6, "activation": "softmax"},
     ],
 )
 def test_every_form_trains_and_is_saved(arguments, tmp_path):
