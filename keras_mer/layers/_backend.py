@@ -332,4 +332,4 @@ def _torch_gated_loop() -> Callable[[Tensor, Tensor, Tensor], Tensor]:
             through = total * passes
             return through * before, through, total
 
-    return Loop.apply  # type: ignore[no-any-return]
+    return Loop.apply
