@@ -31,7 +31,7 @@ def export(
     ] = True,
     debug: Debug = False,
 ) -> None:
-    """Write an entry for another runtime, compare it there, and print where it is."""
+    """Write an entry for another runtime, and compare it there."""
     with quiet_start():
         from keras_mer.exporting import export as write
-    typer.echo(write(name, path, format, batch_size, steps, check))
+    typer.echo(f"wrote {write(name, path, format, batch_size, steps, check)}")
