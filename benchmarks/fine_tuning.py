@@ -103,10 +103,10 @@ def run(recipe: Any, dataset: Any, seed: int, folder: Path, settings: str) -> di
 
 def summary(values: list[float]) -> dict[str, float]:
     """Mean, and of several values the sample deviation."""
-    found = {"mean": float(np.mean(values))}
-    if len(values) > 1:
-        found["deviation"] = float(np.std(values, ddof=1))
-    return found
+    from keras_mer.training.train_seeds import summary as mean_and_deviation
+
+    mean, deviation = mean_and_deviation(values)
+    return {"mean": mean, "deviation": deviation} if len(values) > 1 else {"mean": mean}
 
 
 def shown(found: dict[str, float]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from keras_mer._nearest import did_you_mean
 from keras_mer.data._folder import found_saved
 from keras_mer.data.clips import found_clips, read_clips
 from keras_mer.data.conv_emotion import fits_conv_emotion, read_conv_emotion
@@ -143,9 +143,8 @@ def format_of_content(content: Any) -> Format | None:
 def _known(path: Path, name: str) -> Format:
     if name in FORMATS:
         return FORMATS[name]
-    nearest = difflib.get_close_matches(str(name).lower(), FORMATS, n=1)
-    suggestion = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise ValueError(f"{path} cannot be read as {name!r}; {suggestion}{_formats()}")
+    hint = did_you_mean(str(name).lower(), FORMATS)
+    raise ValueError(f"{path} cannot be read as {name!r}; {hint}{_formats()}")
 
 
 def _of_folder(path: Path) -> Format:

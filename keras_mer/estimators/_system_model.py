@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from keras_mer import models
+from keras_mer._nearest import did_you_mean
 from keras_mer.training.systems import SYSTEMS, Model, Task
 
 NETWORKS = [name for name, system in SYSTEMS.items() if system.model]
@@ -29,8 +29,7 @@ def system_model(system: str, arguments: Mapping[str, Any] | None, task: Task) -
         return system, {**task.head, **own}
     found = SYSTEMS.get(system)
     if found is None or found.model is None:
-        nearest = difflib.get_close_matches(str(system), [*NETWORKS, *CLASSES], 1)
-        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        hint = did_you_mean(system, [*NETWORKS, *CLASSES])
         what = "is no network" if found else "is unknown"
         raise ValueError(
             f"the system {system!r} {what}; {hint}There are {', '.join(NETWORKS)}, and the classes "

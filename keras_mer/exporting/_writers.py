@@ -48,9 +48,7 @@ def _saved_model(model: Any, path: Path, signature: list[Input]) -> None:
         call = _from_jax(model, signature)
     else:
         module.model_variables = [v.value for v in model.variables]
-
-        def call(*arrays: Any) -> Any:
-            return model(dict(zip(names, arrays, strict=True)), training=False)
+        call = _positional(model, signature)
 
     specs = {i.name: tf.TensorSpec(i.shape, i.dtype, name=i.name) for i in signature}
 

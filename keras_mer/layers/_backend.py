@@ -285,7 +285,9 @@ def loop_pays() -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
+@lru_cache(maxsize=1)
 def _torch_accelerator() -> bool:
+    """Asked for at every call of a layer, so looked for once."""
     import torch
 
     return torch.cuda.is_available() or torch.backends.mps.is_available()

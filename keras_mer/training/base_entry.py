@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_mer import zoo
+from keras_mer._nearest import did_you_mean
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.data._specification import differing_setting
 from keras_mer.data.preprocessor import APART
@@ -85,11 +85,9 @@ class BaseEntry:
         given, own = recipe.model["arguments"], self.config["config"]
         for name in given:
             if name not in own:
-                nearest = difflib.get_close_matches(name, own, 1)
-                hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
                 raise ValueError(
                     f"the {self.config['class_name']} of the entry {self.name} has no argument "
-                    f"{name!r}{hint}"
+                    f"{name!r}; {did_you_mean(name, own)}It has {', '.join(own)}"
                 )
         model = from_config({**self.config, "config": _merged({**own, "seed": seed}, given)})
         if not recipe.model["weights"]:

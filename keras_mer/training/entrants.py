@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_mer import zoo
+from keras_mer._nearest import did_you_mean
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.training.constant_baseline import Predictions
 from keras_mer.training.recipe import Recipe
@@ -58,8 +58,7 @@ def _found(system: str | Path | Recipe) -> System | Recipe:
     entries = zoo.list_models()
     if str(system) in entries:
         return Recipe.read(entry_file(resolve(str(system)), RECIPE))
-    nearest = difflib.get_close_matches(str(system).lower(), [*SYSTEMS, *entries], 1)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    hint = did_you_mean(str(system).lower(), [*SYSTEMS, *entries])
     raise ValueError(
         f"there is no system {str(system)!r}; {hint}There are {', '.join(SYSTEMS)}, the recipes "
         f"of the entries {', '.join(entries)}, and recipes by their path, ending in .toml"

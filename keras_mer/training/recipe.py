@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_mer._files import written_aside
+from keras_mer._nearest import did_you_mean
 from keras_mer._toml import to_toml
 from keras_mer.metrics.protocols import find_protocol
 
@@ -243,9 +243,9 @@ def _check_keys(given: Any, known: list[str], where: str) -> None:
         raise ValueError(f"{where} must be a table; received {given!r}")
     for key in given:
         if key not in known:
-            nearest = difflib.get_close_matches(key, known, 1)
-            hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-            raise ValueError(f"{where} has no key {key!r}{hint} It has {', '.join(known)}")
+            raise ValueError(
+                f"{where} has no key {key!r}; {did_you_mean(key, known)}It has {', '.join(known)}"
+            )
 
 
 def _said(section: str, content: Any) -> Any:

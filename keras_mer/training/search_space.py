@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from keras_mer._nearest import did_you_mean
 from keras_mer.training.recipe import SECTIONS, Recipe
 
 RANGE = ("low", "high", "step", "log")
@@ -27,10 +27,9 @@ def check_space(recipe: Recipe) -> None:
     known = [key for key in SECTIONS["training"] if key not in FIXED]
     for (section, key), given in space.items():
         if section == "training" and key not in known:
-            nearest = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {nearest[0]!r}? " if nearest else ""
             raise ValueError(
-                f"[search.training] cannot choose {key!r}; {hint}It may choose {', '.join(known)}"
+                f"[search.training] cannot choose {key!r}; {did_you_mean(key, known)}It may "
+                f"choose {', '.join(known)}"
             )
         _check_choice(f"{section}.{key}", given)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from keras_mer._nearest import did_you_mean
 
 REGISTRY = Path(__file__).with_name("registry.toml")
 
@@ -125,9 +126,8 @@ def source(name: str) -> Source:
     known = registry(REGISTRY)
     if name in known:
         return known[name]
-    close = difflib.get_close_matches(str(name).lower(), known, n=1)
-    nearest = f"did you mean {close[0]!r}? " if close else ""
-    raise ValueError(f"there is no data set {name!r}; {nearest}there are {', '.join(known)}")
+    hint = did_you_mean(str(name).lower(), known)
+    raise ValueError(f"there is no data set {name!r}; {hint}there are {', '.join(known)}")
 
 
 def list_sources() -> list[str]:
