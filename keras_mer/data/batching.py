@@ -78,8 +78,8 @@ class Bucket(NamedTuple):
 class Batches(keras.utils.PyDataset):
     """Batches of a split, for `fit`, `evaluate` and `predict` on every backend.
 
-    Unshuffled batches keep the order of the rows and share one padded length. Shuffled ones
-    hold rows of similar length: the rows fall into at most eight buckets, each padded to one
+    Unshuffled batches keep the order of the rows and share one padded length, unless they are
+    asked to be `by_length`. Shuffled ones hold rows of similar length: the rows fall into at most eight buckets, each padded to one
     length per modality, so that the same few shapes come back in every epoch and nothing is
     traced anew. A shuffled order follows from `seed` and `epoch` alone.
 
@@ -105,6 +105,8 @@ class Batches(keras.utils.PyDataset):
         max_queue_size: how many batches the workers may be ahead.
         shapes: per modality the shape of a step, such as (height, width, channels) of frames
             that are rows of numbers in `features`.
+        by_length: whether unshuffled batches hold rows of similar length too, which spares a
+            prediction most of the padding. `in_order` puts its results in the rows' order.
 
     Output:
         `batches[i]` is `(inputs, labels)`, with inputs such as `text` (batch, time, dim)
@@ -132,6 +134,7 @@ class Batches(keras.utils.PyDataset):
         workers: int = 0,
         max_queue_size: int = 4,
         shapes: Mapping[str, Sequence[int]] | None = None,
+        by_length: bool = False,
     ) -> None:
         super().__init__(max_queue_size=max_queue_size)
         self.features = in_order(features)
@@ -159,7 +162,10 @@ class Batches(keras.utils.PyDataset):
         lengths = np.stack([rows.lengths for rows in self.features.values()], axis=1)
         if max_length is not None:
             lengths = np.minimum(lengths, max_length)
-        self._buckets = buckets(lengths, batch_size if shuffle and bucket else None, round_to)
+        alike = bucket if shuffle else by_length
+        # Shuffled batches need a bucket to be shuffled in.
+        fewest = FEWEST_BATCHES_PER_BUCKET if shuffle else 1
+        self._buckets = buckets(lengths, batch_size if alike else None, round_to, fewest)
         self._begun = False
         self._served: set[int] = set()
         self.epoch = 0
@@ -218,17 +224,34 @@ class Batches(keras.utils.PyDataset):
             self.epoch += 1
         self._begun = False
 
+    def in_order(self, outputs: Any) -> np.ndarray:
+        """What a model made of all batches of this epoch, in the order of the rows.
+
+        Args:
+            outputs: (n, ...), of the batches one after another.
+        """
+        outputs = np.asarray(outputs)
+        found = np.empty_like(outputs)
+        found[np.concatenate([batch.rows for batch in self._plan])] = outputs
+        return found
+
     def _planned(self) -> list[Bucket]:
         """The batches of this epoch, in order."""
         if not self.shuffle or len(self.labels) <= self.batch_size:
-            return _cut(self._buckets, self.batch_size)
+            return self._begun_with_extremes(_cut(self._buckets, self.batch_size))
         generator = np.random.default_rng([self.seed, self._epoch])
         drawn = [Bucket(generator.permutation(rows), length) for rows, length in self._buckets]
         batches = _cut(drawn, self.batch_size)
         whole = len(self.labels) // self.batch_size
-        plan = [batches[i] for i in generator.permutation(whole)] + batches[whole:]
-        # On TensorFlow, Keras takes the dimensions that the first two batches share for fixed,
-        # so these two are one of the shortest and one of the longest.
+        return self._begun_with_extremes(
+            [batches[i] for i in generator.permutation(whole)] + batches[whole:]
+        )
+
+    def _begun_with_extremes(self, plan: list[Bucket]) -> list[Bucket]:
+        """The plan with one of the shortest batches first and one of the longest second.
+
+        On TensorFlow, Keras takes the dimensions that the first two batches share for fixed.
+        """
         for place, bucket in enumerate((self._buckets[0], self._buckets[-1])):
             if len(self._buckets) > 1:
                 found = next(i for i, batch in enumerate(plan) if batch.lengths == bucket.lengths)
@@ -277,7 +300,12 @@ def _cut(buckets: list[Bucket], batch_size: int) -> list[Bucket]:
     ]
 
 
-def buckets(lengths: np.ndarray, batch_size: int | None, round_to: int) -> list[Bucket]:
+def buckets(
+    lengths: np.ndarray,
+    batch_size: int | None,
+    round_to: int,
+    fewest: int = FEWEST_BATCHES_PER_BUCKET,
+) -> list[Bucket]:
     """Rows from short to long, in buckets of whole batches; the last holds what is left over.
 
     The padded lengths of a bucket are nowhere smaller than those of the one before, so a
@@ -287,13 +315,14 @@ def buckets(lengths: np.ndarray, batch_size: int | None, round_to: int) -> list[
         lengths: (n, modalities) int, the steps of each row.
         batch_size: None for a single bucket with the rows in their own order.
         round_to: padded lengths are multiples of it, as far as the longest row allows.
+        fewest: batches that a bucket has at least.
     """
     longest = np.maximum(lengths.max(axis=0), 1)
     if batch_size is None:
         return [Bucket(np.arange(len(lengths)), tuple(longest.tolist()))]
     order = np.argsort((lengths / longest).sum(axis=1), kind="stable")
     batches = -(-len(lengths) // batch_size)
-    count = min(max(batches // FEWEST_BATCHES_PER_BUCKET, 1), MOST_BUCKETS)
+    count = min(max(batches // fewest, 1), MOST_BUCKETS)
     edges = np.arange(1, count) * batches // count * batch_size
     found: list[Bucket] = []
     padded = np.ones_like(longest)

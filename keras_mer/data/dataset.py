@@ -164,6 +164,7 @@ class Dataset:
         sample_weights: Any = None,
         workers: int = 0,
         max_queue_size: int = 4,
+        by_length: bool = False,
     ) -> batching.Batches:
         """A split as `Batches`, a `keras.utils.PyDataset`; see there for the arguments."""
         rows, features = self._selected(split, modalities)
@@ -180,6 +181,7 @@ class Dataset:
             workers=workers,
             max_queue_size=max_queue_size,
             shapes=self._shapes,
+            by_length=by_length,
         )
 
     def dialogue_batches(

@@ -17,10 +17,13 @@ from keras_mer.training.shared_recipe import protocol_of
 
 def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
     """The model's predictions on a split and the true labels, as arrays."""
+    # Dialogues have a prediction per utterance, which batches of other lengths would not fit.
     batches = batches_for(model, dataset, split, batch_size)
-    y_pred = model.predict(batches, verbose=0)
     if isinstance(batches, DialogueBatches):
-        y_pred = batches.utterances(y_pred)
+        y_pred = batches.utterances(model.predict(batches, verbose=0))
+    else:
+        batches = batches_for(model, dataset, split, batch_size, by_length=True)
+        y_pred = batches.in_order(model.predict(batches, verbose=0))
     return y_pred, dataset.subset(split).labels
 
 

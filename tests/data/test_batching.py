@@ -70,6 +70,26 @@ def test_unshuffled_batches_keep_the_order_and_one_shape():
     assert shapes(batches) == {longest}
 
 
+def test_batches_by_length_are_padded_less_and_their_results_can_be_put_in_order():
+    features, labels = uneven()
+    batches = Batches(features, labels, 16, by_length=True)
+    served = flat(seen(batches))
+    assert sorted(served) == labels.tolist()
+    np.testing.assert_array_equal(batches.in_order(served), labels)
+    cells = sum(inputs["text_mask"].size for inputs, _ in batches)
+    assert cells < 0.7 * len(labels) * features["text"].lengths.max()
+    assert 4 < len(shapes(batches)) <= 8
+
+
+def test_the_first_two_batches_by_length_share_no_dimension_that_another_differs_in():
+    features, labels = uneven()
+    first, second, *others = (
+        inputs["text"].shape[1] for inputs, _ in Batches(features, labels, 16, by_length=True)
+    )
+    assert first < second
+    assert max(others) <= second
+
+
 def test_shuffled_batches_have_few_shapes_the_same_in_every_epoch():
     features, labels = uneven(rows=2000)
     batches = Batches(features, labels, 16, shuffle=True)
