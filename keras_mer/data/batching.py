@@ -79,9 +79,10 @@ class Batches(keras.utils.PyDataset):
     """Batches of a split, for `fit`, `evaluate` and `predict` on every backend.
 
     Unshuffled batches keep the order of the rows and share one padded length, unless they are
-    asked to be `by_length`. Shuffled ones hold rows of similar length: the rows fall into at most eight buckets, each padded to one
-    length per modality, so that the same few shapes come back in every epoch and nothing is
-    traced anew. A shuffled order follows from `seed` and `epoch` alone.
+    asked to be `by_length`. Shuffled ones hold rows of similar length: the rows fall into at
+    most eight buckets, each padded to one length per modality, so that the same few shapes come
+    back in every epoch and nothing is traced anew. A shuffled order follows from `seed` and
+    `epoch` alone.
 
     `fit` itself reorders batches unless told otherwise: pass `shuffle=False` to it, and give a
     resumed run both `initial_epoch` and the attribute `epoch`, to see the very batches of an

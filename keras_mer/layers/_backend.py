@@ -229,6 +229,20 @@ def _take_steps(x: Tensor, order: Tensor | None) -> Tensor:
     return x.gather(1, order.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
+def zero_where_not(mask: Tensor, x: Tensor) -> Tensor:
+    """`x` (..., dim) with zeros where `mask` (...) is False.
+
+    On torch without Keras's own layer in between, which costs more than a short row: models
+    do this some eighty times.
+    """
+    if keras.backend.backend() == "torch":
+        import torch
+
+        if isinstance(x, torch.Tensor) and isinstance(mask, torch.Tensor):
+            return torch.where(mask.unsqueeze(-1), x, 0.0)
+    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros((), dtype=x.dtype))
+
+
 def associative_scan(combine: Callable[[States, States], States], elements: States) -> States:
     """`keras.ops.associative_scan` along the first axis, wherever and however long.
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from keras import ops
 
 from keras_mer._types import Tensor
+from keras_mer.layers import _backend
 
 
 def zero_masked(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -13,9 +14,7 @@ def zero_masked(x: Tensor, mask: Tensor | None) -> Tensor:
     A `where`, not a product: NaN and infinity at a masked step must not survive,
     nor reach a gradient.
     """
-    if mask is None:
-        return x
-    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros((), dtype=x.dtype))
+    return x if mask is None else _backend.zero_where_not(mask, x)
 
 
 def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:

@@ -85,11 +85,11 @@ class RecurrentLayer(WeightedLayer):
             for d in self.directions
         ]
         states = _backend.recurrent(self.kind, zero_masked(sequence, mask), mask, weights)
-        last = self._last(states, mask)
         if not self.return_sequences:
+            last = self._last(states, mask)
             return (last, last) if self.return_state else last
         output = zero_masked(ops.concatenate(states, axis=-1), mask)
-        return (output, last) if self.return_state else output
+        return (output, self._last(states, mask)) if self.return_state else output
 
     def _last(self, states: list[Tensor], mask: Tensor | None) -> Tensor:
         """The forward state at the last real step, the backward state at the first."""

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Shapes, Tensor, Tensors
+from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._modalities import (
     check_modalities,
     check_same_modalities,
@@ -114,7 +115,7 @@ class MaskGatedFusion(WeightedLayer):
         check_modalities(inputs, "MaskGatedFusion")
         check_same_modalities(inputs, self.modalities, "MaskGatedFusion")
         present = present or {}
-        vectors = {m: _absent_to_zero(inputs[m], present.get(m)) for m in self.modalities}
+        vectors = {m: zero_masked(inputs[m], present.get(m)) for m in self.modalities}
         joined = ops.concatenate(list(vectors.values()), axis=-1)
         gates = {m: self._gates(m, joined, vectors[m]) for m in self.modalities}
         parts = []
@@ -122,7 +123,7 @@ class MaskGatedFusion(WeightedLayer):
             part = ops.tanh(self.transform[m](vector))
             for factor in gates[m].values():
                 part = part * factor
-            parts.append(_absent_to_zero(part, present.get(m)))
+            parts.append(zero_masked(part, present.get(m)))
         fused = ops.concatenate(parts, axis=-1)
         return (fused, gates) if self.return_gates else fused
 
@@ -161,9 +162,3 @@ class MaskGatedFusion(WeightedLayer):
                 self.mask_bias_initializer
             ),
         }
-
-
-def _absent_to_zero(x: Tensor, present: Tensor | None) -> Tensor:
-    if present is None:
-        return x
-    return ops.where(ops.expand_dims(present, -1), x, ops.zeros((), dtype=x.dtype))
