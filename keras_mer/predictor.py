@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -234,8 +235,9 @@ class Predictor:
                 predictions[index] = Prediction(error=f"row {first + index}: {error}")
         if good:
             inputs, per_row = self._arranged(checked, [batch[index] for index in good])
-            outputs = per_row(np.asarray(self.model.predict_on_batch(inputs), dtype="float64"))
-            shares = {m: per_row(x[..., None])[:, 0] for m, x in self._shares(inputs).items()}
+            scores, decided = self._scoring(inputs)
+            outputs = per_row(np.asarray(scores, dtype="float64"))
+            shares = {m: per_row(x[..., None])[:, 0] for m, x in decided.items()}
             for place, index in enumerate(good):
                 own = {name: float(values[place]) for name, values in shares.items()}
                 result = self._results.read(outputs[place], own)
@@ -244,10 +246,11 @@ class Predictor:
                 )
         return [prediction for prediction in predictions if prediction is not None]
 
-    def _shares(self, inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        from keras_mer import explain
+    @cached_property
+    def _scoring(self) -> Any:
+        from keras_mer._scoring import Scoring
 
-        return explain.shares(self.model, inputs)
+        return Scoring(self.model)
 
     # Checks
 

@@ -15,7 +15,7 @@ from tiny_predictor import CharacterEncoder, sums_model
 from typer.testing import CliRunner
 
 import keras_mer.predictor
-from keras_mer import explain, training, zoo
+from keras_mer import training, zoo
 from keras_mer._version import __version__
 from keras_mer.cli import app
 from keras_mer.features import read_sound
@@ -32,15 +32,6 @@ def tiny():
 def run(monkeypatch, tiny):
     """Runs a command with the tiny model in place of every entry."""
     monkeypatch.setattr(keras_mer.predictor, "Predictor", lambda name: tiny)
-    monkeypatch.setattr(
-        explain,
-        "shares",
-        lambda model, inputs: {
-            "text": inputs["text_mask"].any(axis=1) * 1.0,
-            "audio": inputs["audio_mask"].any(axis=1) * 0.5,
-        },
-        raising=False,
-    )
 
     def run(*arguments, stdin=None):
         return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)

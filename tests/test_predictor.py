@@ -8,7 +8,7 @@ import pytest
 from media import tone, write_sound
 from tiny_predictor import DIMS, CharacterEncoder, sums_model
 
-from keras_mer import explain
+from keras_mer import _scoring
 from keras_mer.data import Preprocessor
 from keras_mer.features import AudioEncoder
 from keras_mer.predictor import Predictor
@@ -18,12 +18,12 @@ from keras_mer.predictor import Predictor
 def shares(monkeypatch):
     """Each modality's number of steps, as a share: what `explain` says is tested there."""
 
-    def by_length(model, inputs):
+    def by_length(predict, inputs, whole):
         steps = {name: inputs[f"{name}_mask"].sum(axis=1) for name in DIMS if name in inputs}
         total = np.maximum(sum(steps.values()), 1)
         return {name: count / total for name, count in steps.items()}
 
-    monkeypatch.setattr(explain, "shares", by_length, raising=False)
+    monkeypatch.setattr(_scoring, "shares_by_hiding", by_length)
 
 
 @pytest.fixture

@@ -56,6 +56,13 @@ def fusion_reading(
     [1.0, 1.0]
     """
     read = _reader(model).predict(dict(inputs), batch_size=batch_size, verbose=0)
+    return reading_of(model, read, inputs)
+
+
+def reading_of(
+    model: keras.Model, read: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> FusionReading:
+    """The reading of what a model gave as its `reading_outputs`."""
     fused, gates = np.asarray(read["fused"], "float64"), read["gates"]
     modalities = model.fusion.modalities
     parts = np.split(fused, len(modalities), axis=-1)
@@ -79,6 +86,11 @@ def has_gates(model: keras.Model) -> bool:
     return all(hasattr(model, name) for name in ("fusion", "fused", "gates", "hidden_layer"))
 
 
+def reading_outputs(model: keras.Model) -> dict[str, Any]:
+    """The outputs that a reading is made of, which the model has beside its prediction."""
+    return {"fused": model.fused, "gates": {m: dict(g) for m, g in model.gates.items()}}
+
+
 def _reader(model: keras.Model) -> keras.Model:
     """The model up to its fusion; made once per model."""
     if not has_gates(model):
@@ -87,8 +99,7 @@ def _reader(model: keras.Model) -> keras.Model:
             "keras_mer.explain.shares works for every model"
         )
     if model not in _READERS:
-        outputs = {"fused": model.fused, "gates": {m: dict(g) for m, g in model.gates.items()}}
-        _READERS[model] = keras.Model(model.input, outputs)
+        _READERS[model] = keras.Model(model.input, reading_outputs(model))
     return _READERS[model]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -30,13 +30,30 @@ def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarra
     """
     if has_gates(model):
         return fusion_reading(model, inputs).shares
+
+    def predict(given: Mapping[str, Any]) -> np.ndarray:
+        return np.asarray(model.predict(dict(given), verbose=0))
+
+    return shares_by_hiding(predict, inputs, predict(inputs))
+
+
+def shares_by_hiding(
+    predict: Callable[[Mapping[str, Any]], np.ndarray],
+    inputs: Mapping[str, Any],
+    whole: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """How far a prediction moves when a modality is hidden, as a part of all such movements.
+
+    Args:
+        predict: gives (n, ...) predictions of inputs.
+        inputs: what it takes.
+        whole: its predictions of them, with nothing hidden.
+    """
     names = [name for name in inputs if f"{name}_mask" in inputs]
-    whole = np.asarray(model.predict(dict(inputs), verbose=0), "float64")
+    whole = np.asarray(whole, "float64")
     moved = {}
     for name in names:
-        hidden = dict(inputs)
-        hidden[f"{name}_mask"] = np.zeros_like(inputs[f"{name}_mask"])
-        prediction = np.asarray(model.predict(hidden, verbose=0), "float64")
-        moved[name] = np.abs(whole - prediction).sum(axis=-1)
+        hidden = {**inputs, f"{name}_mask": np.zeros_like(inputs[f"{name}_mask"])}
+        moved[name] = np.abs(whole - np.asarray(predict(hidden), "float64")).sum(axis=-1)
     total = sum(moved.values())
     return {m: np.divide(x, total, out=np.zeros_like(x), where=total > 0) for m, x in moved.items()}
