@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from keras_mer._dialogue_rows import consecutive, whole_dialogues
-from keras_mer.data import DialogueBatches, Preprocessor, Ragged, pad
+from keras_mer.data import Dataset, DialogueBatches, Preprocessor, Ragged, pad
 from keras_mer.data._specification import differing_setting
 from keras_mer.features import AudioEncoder, TextAdapters, TextEncoder, VideoEncoder
 from keras_mer.features._buckets import bucket
 from keras_mer.features._encoders import encoder_of
 from keras_mer.layers._modalities import modality_order
 
-DIALOGUE = "dialogue"
+DIALOGUE, ID = "dialogue", "id"
 RAW = {"text": "text", "audio": "clips", "video": "clips"}
 SENTIMENTS = ("negative", "neutral", "positive")
+NO_FEATURES = "no features; keras-mer extract makes them of clips and texts"
 NAMED_ROWS = 10  # in one error; the rest is counted
 
 Row = Mapping[str, Any]
@@ -208,7 +209,8 @@ class Predictor:
                 or `None` is missing. An exception in place of a row, of a source that
                 could not read it, becomes that row's `error`. A model that reads dialogues
                 takes a `dialogue` beside these, the name of the row's dialogue; rows of the
-                same name that follow one another are one, and are scored together.
+                same name that follow one another are one, and are scored together. An `id`
+                is passed over.
             batch_size: how many rows are scored at once; more, to the end of a dialogue.
             first_row: the number of the first row in error messages.
         """
@@ -222,6 +224,36 @@ class Predictor:
         for batch in batches:
             yield from self._predict_batch(batch, first_row)
             first_row += len(batch)
+
+    def rows_of(self, dataset: Dataset) -> Iterator[dict[str, Any]]:
+        """The rows of a data set of features, in its order, for `predict_many`.
+
+        Features of a mapped data set are read row by row. Modalities that the model does not
+        read are left out, and those that the data set lacks are missing.
+
+        Args:
+            dataset: features as they were extracted, before any scaling.
+
+        Raises:
+            ValueError: if the data set has none of the model's modalities, or one of them
+                comes from another extractor or is scaled already.
+        """
+        names = [m for m in self.trained_modalities if m in dataset.features]
+        if not names:
+            raise ValueError(
+                f"the model reads {_all_of(self.trained_modalities)}; the data set has "
+                f"{_all_of(dataset.modalities) if dataset.modalities else NO_FEATURES}"
+            )
+        for name in names if self.preprocessor is not None else ():
+            self.preprocessor.check_origin(name, dataset)
+        return self._each_row(dataset, names)
+
+    def _each_row(self, dataset: Dataset, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for index in range(len(dataset)):
+            row = {name: dataset.features[name][index] for name in names}
+            there = {name: steps for name, steps in row.items() if len(steps)}
+            named = {ID: str(dataset.ids[index]), DIALOGUE: str(dataset.dialogues[index])}
+            yield there | named
 
     def _predict_batch(self, batch: Sequence[Row | Exception], first: int) -> list[Prediction]:
         predictions: list[Prediction | None] = [None] * len(batch)
@@ -296,7 +328,7 @@ class Predictor:
             )
         checked: dict[str, Any] = {}
         for name, value in row.items():
-            if value is None or name == DIALOGUE:
+            if value is None or name in (DIALOGUE, ID):
                 continue
             self._check_modality(name)
             if isinstance(value, str if name == "text" else str | os.PathLike):

@@ -176,6 +176,43 @@ def test_clips_in_a_file_lie_beside_it(run, clips):
     assert predicted(run, "--input", clips / "rows.jsonl")[1][0]["score"] == 0.5
 
 
+def features(**description):
+    """Three rows of features, the second without audio."""
+    return keras_mer.data.Dataset(
+        {"audio": [np.full((2, 3), 0.1), None, np.full((1, 3), -0.2)], "video": np.ones((3, 2))},
+        labels=[0.0, 0.0, 0.0],
+        splits=["test"] * 3,
+        ids=["tom", "ann", "eve"],
+        description=description,
+    )
+
+
+@pytest.mark.parametrize("name", ["corpus", "corpus.npz"])
+def test_a_data_set_of_features_is_scored_by_the_names_of_its_rows(run, tmp_path, name):
+    features().save(tmp_path / name)
+    status, rows, said = predicted(run, "--input", tmp_path / name)
+    assert status == 1
+    assert [row["id"] for row in rows] == ["tom", "ann", "eve"]
+    assert rows[0]["score"] == pytest.approx(0.6)
+    assert rows[2]["score"] == pytest.approx(-0.6)
+    assert said[0].endswith("row 2: nothing to score, text and audio are all missing")
+    table = run("predict", "tiny", "--input", tmp_path / name).stdout
+    assert table.splitlines()[0].endswith("id")
+    assert "tom" in table
+    written = run("predict", "tiny", "--input", tmp_path / name, "--output", "csv").stdout
+    assert written.splitlines()[0].endswith(",error,id")
+
+
+def test_a_data_set_that_the_model_cannot_read_says_why(run, tmp_path):
+    features().without("audio").save(tmp_path / "corpus.npz")
+    result = run("predict", "tiny", "--input", tmp_path / "corpus.npz")
+    assert result.exit_code == 1
+    assert result.stderr == "keras-mer: the model reads text and audio; the data set has video\n"
+    result = run("predict", "tiny", "--input", tmp_path / "corpus.npz", "--text-column", "said")
+    assert result.exit_code == 2
+    assert "leave --text-column out" in " ".join(result.stderr.split())
+
+
 def test_the_standard_input_holds_lines_or_objects(run):
     status, rows, _ = predicted(run, "--input", "-", stdin='ab\n{"text": "c"}\n')
     assert status == 0

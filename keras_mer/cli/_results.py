@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.console import Console, OverflowMethod
@@ -15,18 +15,23 @@ Write = Callable[[int, Any, "Prediction"], None]
 
 COLUMNS = ("row", "score", "label", "probability", "decided_by", "share", "error")
 RAW = ("text", "audio", "video")
+NAMED = ("id",)
 COLOURS = {"negative": "red", "positive": "green"}
 DIGITS = 6
 
 
-def writer(output: str, file: TextIO) -> Write:
-    """What writes one result to `file`, as `table`, `json` or `csv`."""
-    return {"table": _table, "json": _json, "csv": _csv}[output](file)
+def writer(output: str, file: TextIO, shown: Sequence[str] = RAW) -> Write:
+    """What writes one result to `file`, as `table`, `json` or `csv`.
+
+    Args:
+        shown: what is repeated of each row: its texts and paths of clips, or its name.
+    """
+    return {"table": _table, "json": _json, "csv": _csv}[output](file, shown)
 
 
-def _raw(row: Any) -> dict[str, str]:
-    """The text and the paths of the clips of a row, by modality."""
-    return {m: row[m] for m in RAW if isinstance(row, dict) and isinstance(row.get(m), str)}
+def _strings(row: Any, shown: Sequence[str]) -> dict[str, str]:
+    """What is shown of a row, by name: its text, paths of clips, or name."""
+    return {m: row[m] for m in shown if isinstance(row, dict) and isinstance(row.get(m), str)}
 
 
 def _best(prediction: "Prediction") -> tuple[float | None, float | None]:
@@ -43,7 +48,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, DIGITS)
 
 
-def _table(file: TextIO) -> Write:
+def _table(file: TextIO, shown: Sequence[str]) -> Write:
     console = Console(file=file, soft_wrap=False, highlight=False)
     heading: list[str] = []
 
@@ -54,7 +59,7 @@ def _table(file: TextIO) -> Write:
             heading.append("score" if prediction.score is not None else "prob.")
             console.print(
                 f"{'row':>5}  {heading[0]:>6}  {'label':<10}  {'decided by':<12}  "
-                + (", ".join(_raw(row)) or "features"),
+                + (", ".join(_strings(row, shown)) or "features"),
                 style="bold",
                 no_wrap=True,
                 markup=False,
@@ -65,8 +70,8 @@ def _table(file: TextIO) -> Write:
         label = prediction.label or ""
         line = Text(f"{number:>5}  {value:>6}  ")
         line.append(f"{label:<10}", style=COLOURS.get(label, ""))
-        shown = [" ".join(raw.split()) for raw in _raw(row).values()]
-        line.append(f"  {decided:<12}  {', '.join(shown)}")
+        said = [" ".join(raw.split()) for raw in _strings(row, shown).values()]
+        line.append(f"  {decided:<12}  {', '.join(said)}")
         # In a file or a pipe, nobody is to lose the end of a line.
         whole = not console.is_terminal
         overflow: OverflowMethod = "ignore" if whole else "ellipsis"
@@ -75,10 +80,10 @@ def _table(file: TextIO) -> Write:
     return write
 
 
-def _json(file: TextIO) -> Write:
+def _json(file: TextIO, shown: Sequence[str]) -> Write:
     def write(number: int, row: Any, prediction: "Prediction") -> None:
         result: dict[str, Any] = {"row": number}
-        result.update({name: raw for name, raw in _raw(row).items() if raw})
+        result.update({name: raw for name, raw in _strings(row, shown).items() if raw})
         if prediction.error:
             result["error"] = prediction.error
         else:
@@ -96,9 +101,9 @@ def _json(file: TextIO) -> Write:
     return write
 
 
-def _csv(file: TextIO) -> Write:
+def _csv(file: TextIO, shown: Sequence[str]) -> Write:
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(COLUMNS + RAW)
+    rows.writerow([*COLUMNS, *shown])
 
     def write(number: int, row: Any, prediction: "Prediction") -> None:
         probability, share = _best(prediction)
@@ -110,7 +115,7 @@ def _csv(file: TextIO) -> Write:
             prediction.decided_by,
             _rounded(share),
             prediction.error,
-            *(_raw(row).get(name) for name in RAW),
+            *(_strings(row, shown).get(name) for name in shown),
         )
         rows.writerow("" if value is None else value for value in values)
 

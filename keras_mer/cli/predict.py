@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ import typer
 from keras_mer._files import written_aside
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, Entry, command, say
-from keras_mer.cli._results import writer
+from keras_mer.cli._results import NAMED, RAW, writer
 from keras_mer.cli._rows import (
     DIALOGUE,
     AudioColumn,
@@ -28,7 +28,10 @@ from keras_mer.cli._rows import (
     given_rows,
 )
 
+DATA_SETS = (".npz", ".pkl", ".pickle")
+
 if TYPE_CHECKING:
+    from keras_mer.data import Dataset
     from keras_mer.predictor import Prediction, Predictor
 
 
@@ -61,6 +64,9 @@ def predict(
 ) -> None:
     """Score texts, clips, or rows of texts, clips and features.
 
+    --input also takes a data set of features: a folder that `keras-mer extract` or
+    Dataset.save wrote, an .npz or a .pkl.
+
     Rows that cannot be scored are named on the standard error, by number from 1.
 
     The others are scored all the same, and the exit status is 1.
@@ -69,12 +75,13 @@ def predict(
     given = {"text": text, "audio": audio, "video": video}
     columns = {"text": text_column, "audio": audio_column, "video": video_column}
     columns[DIALOGUE] = dialogue_column
-    with given_rows(given, input, columns) as rows, _sink(out) as file:
+    with _opened(given, input, columns) as source, _sink(out) as file:
         with quiet_start():
             from keras_mer.predictor import Predictor
 
             predictor = Predictor(name)
-        write = writer(output.value, file)
+        rows = source if isinstance(source, Iterable) else predictor.rows_of(source)
+        write = writer(output.value, file, RAW if rows is source else NAMED)
         total = failed = 0
         for total, row, prediction in _scored(predictor, rows):
             if prediction.error:
@@ -84,6 +91,26 @@ def predict(
     if failed:
         say(f"{failed} of {total} rows failed")
         raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(
+    given: Mapping[str, list[str] | None], source: str | None, columns: Mapping[str, str | None]
+) -> "Iterator[Iterable[Row] | Dataset]":
+    """The rows of the options or of a file, or the data set that there is in its place."""
+    path = Path(source or "-")
+    if any(given.values()) or not (path.is_dir() or path.suffix.lower() in DATA_SETS):
+        with given_rows(given, source, columns) as rows:
+            yield rows
+        return
+    named = [name for name, own in columns.items() if own is not None]
+    if named:
+        raise typer.BadParameter(
+            f"{path} is a data set and has no columns: leave --{named[0]}-column out"
+        )
+    with quiet_start():
+        from keras_mer.data import read
+    yield read(path)
 
 
 @contextmanager

@@ -163,18 +163,28 @@ class Preprocessor:
         for name, specified in self.specification.items():
             if name not in dataset.features:
                 raise ValueError(f"{name} is expected; the data set has no such features")
-            given = dataset.description["features"][name]["extractor"]
-            if None not in (given, specified.get("extractor")) and given != specified["extractor"]:
-                raise ValueError(
-                    f"{name} comes from {given}; expected {specified['extractor']}, which the "
-                    "preprocessor was fitted on"
-                )
-            _check_settings(name, dataset.description["features"][name], specified)
-            if name in self.mean:
-                _check_raw(name, dataset)
+            self.check_origin(name, dataset)
             rows = self.transform(name, dataset.features[name])
             dataset = dataset.with_features(name, rows, specified, derived=True)
         return dataset
+
+    def check_origin(self, modality: str, dataset: Dataset) -> None:
+        """Raises a `ValueError` unless a data set's features are of the kind that was fitted.
+
+        Args:
+            modality: one that both have.
+            dataset: before it is transformed.
+        """
+        specified = self._specified(modality)
+        given = dataset.description["features"][modality]["extractor"]
+        if None not in (given, specified.get("extractor")) and given != specified["extractor"]:
+            raise ValueError(
+                f"{modality} comes from {given}; expected {specified['extractor']}, which the "
+                "preprocessor was fitted on"
+            )
+        _check_settings(modality, dataset.description["features"][modality], specified)
+        if modality in self.mean:
+            _check_raw(modality, dataset)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` gives back the very same float32 numbers."""
