@@ -8,7 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_mer.explain.fusion_reading import fusion_reading, has_gates
+from keras_mer.explain._hiding import shares_by_hiding
+from keras_mer.explain.fusion_reading import fusion_reading, is_mask_gated
 
 
 def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -28,15 +29,6 @@ def shares(model: keras.Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarra
         (n, utterances); there a modality is hidden in the whole dialogue, and so one that is
         missing in an utterance alone may have a share by its context.
     """
-    if has_gates(model):
+    if is_mask_gated(model):
         return fusion_reading(model, inputs).shares
-    names = [name for name in inputs if f"{name}_mask" in inputs]
-    whole = np.asarray(model.predict(dict(inputs), verbose=0), "float64")
-    moved = {}
-    for name in names:
-        hidden = dict(inputs)
-        hidden[f"{name}_mask"] = np.zeros_like(inputs[f"{name}_mask"])
-        prediction = np.asarray(model.predict(hidden, verbose=0), "float64")
-        moved[name] = np.abs(whole - prediction).sum(axis=-1)
-    total = sum(moved.values())
-    return {m: np.divide(x, total, out=np.zeros_like(x), where=total > 0) for m, x in moved.items()}
+    return shares_by_hiding(model, inputs)
