@@ -6,8 +6,12 @@ import keras
 import numpy as np
 
 from keras_mer._compiled_model import CompiledModel
-from keras_mer.explain.fusion_reading import has_gates, reading_of, reading_outputs
-from keras_mer.explain.shares import shares_by_hiding
+from keras_mer.explain._hiding import shares_of
+from keras_mer.explain.fusion_reading import (
+    is_mask_gated,
+    mask_gated_outputs,
+    mask_gated_reading,
+)
 
 PREDICTION = "prediction"
 
@@ -21,9 +25,9 @@ class Scoring:
 
     def __init__(self, model: keras.Model) -> None:
         self.model = model
-        self._gated = has_gates(model)
+        self._gated = is_mask_gated(model)
         if self._gated:
-            outputs = {PREDICTION: model.output, **reading_outputs(model)}
+            outputs = {PREDICTION: model.output, **mask_gated_outputs(model)}
             model = keras.Model(model.input, outputs)
         self._run = CompiledModel(model)
 
@@ -34,5 +38,5 @@ class Scoring:
         found = self._run(inputs)
         if self._gated:
             whole = found.pop(PREDICTION)
-            return whole, reading_of(self.model, found, inputs).shares
-        return found, shares_by_hiding(self._run, inputs, found)
+            return whole, mask_gated_reading(self.model, found, inputs).shares
+        return found, shares_of(self._run, inputs, found)

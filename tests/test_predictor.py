@@ -23,7 +23,7 @@ def shares(monkeypatch):
         total = np.maximum(sum(steps.values()), 1)
         return {name: count / total for name, count in steps.items()}
 
-    monkeypatch.setattr(_scoring, "shares_by_hiding", by_length)
+    monkeypatch.setattr(_scoring, "shares_of", by_length)
 
 
 @pytest.fixture

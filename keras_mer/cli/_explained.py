@@ -12,6 +12,7 @@ from keras_mer._dialogue_rows import consecutive
 from keras_mer.cli._command import say
 
 if TYPE_CHECKING:
+    from keras_mer.explain import FusionReading
     from keras_mer.predictor import Prediction, Predictor
 
 Record = dict[str, Any]
@@ -157,10 +158,10 @@ def _quantities(
 
 
 def most_telling(explained: Explained) -> str:
-    """Gates where there are several modalities and gates, else steps, else modalities."""
-    from keras_mer.explain.fusion_reading import has_gates
+    """Gates where a mask-gated fusion joins several modalities, else steps, else modalities."""
+    from keras_mer.explain.fusion_reading import is_mask_gated
 
-    if has_gates(explained.predictor.model) and len(explained.modalities) > 1:
+    if is_mask_gated(explained.predictor.model) and len(explained.modalities) > 1:
         return "gates"
     several = any(
         explained.real(m, r).sum() > 1 for m in explained.modalities for r in explained.chosen
@@ -169,8 +170,8 @@ def most_telling(explained: Explained) -> str:
 
 
 def gates(explained: Explained, picture: Path) -> Shown:
-    """Shares and open gates of all chosen rows, in one picture."""
-    from keras_mer.explain import FusionReading, draw_gates, fusion_reading
+    """Shares and open gates of all chosen rows, in one picture; the numbers also by step."""
+    from keras_mer.explain import draw_gates, fusion_reading
     from keras_mer.explain.draw_gates import ROWS
 
     reading = fusion_reading(explained.predictor.model, explained.inputs)
@@ -180,26 +181,29 @@ def gates(explained: Explained, picture: Path) -> Shown:
     draw_gates(
         [explained.label(row) for row in shown],
         [explained.value(row) for row in shown],
-        FusionReading(
-            {m: x[list(shown)] for m, x in reading.shares.items()},
-            {m: x[list(shown)] for m, x in reading.openness.items()},
-        ),
+        reading.rows(list(shown)),
         picture,
         title=f"{explained.name}: scores and gates",
         said=[str(prediction.label) for prediction in predictions] if labels else None,
     )
-    records = [
-        {
-            "row": row + 1,
-            "label": explained.predictions[row].label,
-            "modality": m,
-            "share": float(reading.shares[m][row]),
-            "openness": float(reading.openness[m][row]),
-        }
-        for row in chosen
-        for m in reading.shares
-    ]
-    return records, [picture]
+    return [record for row in chosen for record in _of_gates(explained, reading, row)], [picture]
+
+
+def _of_gates(explained: Explained, reading: "FusionReading", row: int) -> list[Record]:
+    """A record per modality, and then one per direction and step of a residual gating."""
+    known: Record = {"row": row + 1, "label": explained.predictions[row].label}
+    records = []
+    for m, share in reading.shares.items():
+        opened = float(reading.openness[m][row]) if reading.openness else None
+        records.append({**known, "modality": m, "share": float(share[row]), "openness": opened})
+    named = ("direction", "step", "remembers", "learns")
+    for direction, read in reading.steps.items():
+        for step in range(read["learn"].shape[1]):
+            means = [float(read[name][row, step].mean()) for name in ("remember", "learn")]
+            values = dict(zip(named, (direction, step + 1, *means), strict=True))
+            records.append({**known, "modality": None, **values})
+    columns = [*records[0], *(named if reading.steps else ())]
+    return [dict.fromkeys(columns) | record for record in records]
 
 
 def modalities(explained: Explained, picture: Path) -> Shown:
@@ -293,6 +297,7 @@ def attention(explained: Explained, picture: Path) -> Shown:
     reading = attention_reading(explained.predictor.model, explained.inputs)
     records: list[Record] = []
     pictures = []
+    kind = reading.between.removesuffix("s")
     for row in explained.chosen:
         tables = {pair: x[explained.places[row][0]] for pair, x in reading.weights.items()}
         seen = {pair: x for pair, x in tables.items() if x.any()}
@@ -302,20 +307,22 @@ def attention(explained: Explained, picture: Path) -> Shown:
                 f"{', '.join(explained.modalities)}, or choose --what steps"
             )
         for (m, n), table in seen.items():
-            looking, source = table.any(axis=1), table.any(axis=0)
-            names = {
-                which: _step_names(explained, reading.names, which, row, real)
-                for which, real in ((m, looking), (n, source))
-            }
-            table = table[looking][:, source]
+            names: dict[str, list[str] | None] = {m: None, n: None}
+            if reading.between == "steps":
+                looking, source = table.any(axis=1), table.any(axis=0)
+                names = {
+                    which: _step_names(explained, reading.names, which, row, real)
+                    for which, real in ((m, looking), (n, source))
+                }
+                table = table[looking][:, source]
             extra = f"-{m}-{n}" if len(seen) > 1 else ""
-            title = _title(explained, row, f"{m} looks at {n}" if m != n else "its fusion")
+            title = _title(explained, row, _said_of(m, n, reading.between))
             pictures.append(_numbered(picture, explained, row, extra))
-            draw_attention(table, pictures[-1], names[m], names[n], (m, n), title)
+            draw_attention(table, pictures[-1], names[m], names[n], (m, n), title, reading.between)
             for (step, other), weight in np.ndenumerate(table):
-                record: Record = {"row": row + 1, "modality": m, "step": step + 1}
+                record: Record = {"row": row + 1, "modality": m, kind: step + 1}
                 record["name"] = _at(names[m], step)
-                record |= {"looks_at": n, "other_step": other + 1}
+                record |= {"looks_at": n, f"other_{kind}": other + 1}
                 record["other_name"] = _at(names[n], other)
                 records.append(record | {"weight": float(weight)})
     return records, pictures
@@ -327,6 +334,12 @@ WAYS: dict[str, Callable[[Explained, Path], Shown]] = {
     "steps": steps,
     "attention": attention,
 }
+
+
+def _said_of(modality: str, other: str, between: str) -> str:
+    if between == "features":
+        return f"how {modality} goes with {'itself' if modality == other else other}"
+    return f"{modality} looks at {other}" if modality != other else "its fusion"
 
 
 def _step_names(

@@ -56,8 +56,8 @@ def explain(
     what: Annotated[
         What | None,
         typer.Option(
-            help="gates: what a mask-gated fusion let through; modalities: what each adds "
-            "(Shapley values); steps: what each word or moment adds (integrated gradients); "
+            help="gates: what those of CMMSF, MCIHN or MSRG let through; modalities: what each "
+            "adds (Shapley values); steps: what each word or moment adds (integrated gradients); "
             "attention: which steps look at which. The most telling one by default."
         ),
     ] = None,
@@ -106,15 +106,24 @@ def _gates_table(explained: "Explained", records: Sequence[Mapping[str, Any]]) -
     """A line per row, with the shares and gates of each modality."""
     from rich.table import Table
 
+    from keras_mer.explain.fusion_reading import is_mask_gated
+
+    records = [record for record in records if record["modality"]]  # a file has the steps too
     modalities = list(dict.fromkeys(record["modality"] for record in records))
+    openness = "gates open" if is_mask_gated(explained.predictor.model) else "weight"
     classes = bool(explained.predictor.label_names)
     table = Table("text", "probability" if classes else "score", "label")
     for modality in modalities:
-        table.add_column(f"{modality}: share, gates open", justify="right")
+        table.add_column(f"{modality}: share, {openness}", justify="right")
     for start in range(0, len(records), len(modalities)):
         own = records[start : start + len(modalities)]
         row = own[0]["row"] - 1
-        shares = [f"{100 * each['share']:.0f} %, {100 * each['openness']:.0f} %" for each in own]
+        shares = [
+            ", ".join(
+                f"{100 * each[n]:.0f} %" for n in ("share", "openness") if each[n] is not None
+            )
+            for each in own
+        ]
         value = explained.value(row)
         shown = f"{value:.2f}" if classes else f"{value:+.2f}"
         table.add_row(explained.label(row), shown, explained.predictions[row].label, *shares)

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -24,10 +25,12 @@ from sklearn.utils.validation import (
 from keras_mer import models
 from keras_mer.data import Dataset, Preprocessor
 from keras_mer.data.batching import padded_inputs
+from keras_mer.estimators._entry_recipe import entry_recipe
 from keras_mer.estimators._system_model import system_model
 from keras_mer.estimators._table import dataset_of, widths_of
 from keras_mer.estimators.utterances import Utterances
-from keras_mer.training.recipe import SECTIONS, Recipe
+from keras_mer.training.prepare import complete, fit_preprocessor
+from keras_mer.training.recipe import Recipe
 from keras_mer.training.systems import Task
 from keras_mer.training.train import build_model
 
@@ -49,6 +52,9 @@ class Estimator(BaseEstimator):
     learning_rate: float
     validation_fraction: float
     patience: int | None
+    entry: str | None
+    freeze_epochs: int
+    trunk_rate: float
     random_state: Any
     verbose: Any
 
@@ -91,25 +97,34 @@ class Estimator(BaseEstimator):
         return X.dataset, y
 
     def _fit(
-        self, dataset: Dataset, labels: np.ndarray, classes: int | None, weights: Any, groups: Any
+        self,
+        dataset: Dataset,
+        labels: np.ndarray,
+        names: list[str] | None,
+        weights: Any,
+        groups: Any,
     ) -> None:
-        """Trains a model on labels that are int classes or scores."""
+        """Trains a model on labels that are scores, or the int numbers of named classes."""
+        classes = None if names is None else len(names)
         groups = _checked_groups(dataset, groups)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         splits = self._splits(labels, classes, groups, seed)
         description = {k: dataset.description[k] for k in ("features", "label_range")}
-        if classes is not None:
-            description["label_range"] = None
+        if names is not None:
+            description |= {"label_range": None, "label_names": names}
         rows = Dataset(dataset.features, labels, splits, groups=groups, description=description)
         with _drawn_from(seed):
-            self.preprocessor_ = self._preprocessor(rows)
-            model = build_model(self._recipe(rows, classes), self.preprocessor_, seed)
-            rows = self.preprocessor_.apply(rows)
+            recipe = self._recipe(rows, classes)
+            self.preprocessor_ = self._preprocessor(recipe, rows)
+            model = build_model(recipe, self.preprocessor_, seed)
+            rows = complete(self.preprocessor_.apply(rows), model.config["features"])
             self.history_ = self._train(model, rows, weights, seed)
         self._steps = {m: int(each.lengths.max()) for m, each in rows.features.items()}
         self.model_ = model
 
-    def _preprocessor(self, rows: Dataset) -> Preprocessor:
+    def _preprocessor(self, recipe: Recipe, rows: Dataset) -> Preprocessor:
+        if self.entry is not None:
+            return fit_preprocessor(recipe, rows)
         described = rows.description["features"]
         raw = [m for m in rows.modalities if not described[m].get("standardized")]
         return Preprocessor.fit(rows, standardize=raw if self.standardize else [])
@@ -123,13 +138,14 @@ class Estimator(BaseEstimator):
             classes,
             limits and tuple(limits),
         )
-        name, arguments = system_model(self.system, self.arguments, task)
         training = {"loss": self.loss, "learning_rate": self.learning_rate}
-        return Recipe(
-            "estimator",
-            model={"class": name, "arguments": arguments},
-            training={**SECTIONS["training"], **training},
-        )
+        if self.freeze_epochs:
+            training |= {"freeze_epochs": self.freeze_epochs, "trunk_rate": self.trunk_rate}
+        if self.entry is not None:
+            return entry_recipe(self.entry, self.arguments, training, rows, task)
+        name, arguments = system_model(self.system, self.arguments, task)
+        model = {"class": name, "arguments": arguments}
+        return Recipe.from_dict({"name": "estimator", "model": model, "training": training})
 
     def _splits(
         self, labels: np.ndarray, classes: int | None, groups: np.ndarray, seed: int
@@ -163,26 +179,35 @@ class Estimator(BaseEstimator):
             chosen = None if weights is None else weights[rows.splits == split]
             return rows.batches(split, self.batch_size, sample_weights=chosen, **options)
 
-        stops: dict[str, Any] = {}
-        if self.patience is not None:
-            stop = keras.callbacks.EarlyStopping(
-                "val_loss", patience=self.patience, mode="min", restore_best_weights=True
-            )
-            stops = {"validation_data": batches("valid"), "callbacks": [stop]}
-        history = model.fit(
+        fit = partial(
+            model.fit,
             batches("train", shuffle=True, seed=seed),
-            epochs=self.epochs,
             shuffle=False,
             verbose=self.verbose,
-            **stops,
-        ).history
+            validation_data=None if self.patience is None else batches("valid"),
+        )
+        history: dict[str, list[float]] = {}
+        frozen = min(self.freeze_epochs, self.epochs)
+        if frozen:
+            model.freeze_trunk()
+            history = fit(epochs=frozen).history
+            model.unfreeze_trunk(self.trunk_rate)
+        if frozen < self.epochs:
+            stops = [self._stop()] if self.patience is not None else []
+            later = fit(epochs=self.epochs, initial_epoch=frozen, callbacks=stops).history
+            history = {name: [*history.get(name, []), *values] for name, values in later.items()}
         if not np.isfinite(history["loss"]).all():
             first = int(np.argmin(np.isfinite(history["loss"])))
             raise ValueError(
                 f"the loss is {history['loss'][first]} in epoch {first + 1}: lower learning_rate, "
                 f"which is {self.learning_rate}"
             )
-        return dict(history)
+        return history
+
+    def _stop(self) -> keras.callbacks.Callback:
+        return keras.callbacks.EarlyStopping(
+            "val_loss", patience=self.patience, mode="min", restore_best_weights=True
+        )
 
     def _outputs(self, X: Any) -> np.ndarray:
         """(n, outputs) what the model gives.
@@ -196,12 +221,13 @@ class Estimator(BaseEstimator):
         else:
             table = validate_data(self, X, reset=False, **TABLE)
             dataset = dataset_of(table, self.modalities_)
-        features = self.preprocessor_.apply(dataset).features
+        dataset = complete(self.preprocessor_.apply(dataset), self.model_.config["features"])
+        features = dataset.features
         lengths = {
             m: _padded_length(int(each.lengths.max()), self._steps[m])
             for m, each in features.items()
         }
-        specified = self.preprocessor_.specification
+        specified = dataset.description["features"]
         shapes = {m: given["shape"] for m, given in specified.items() if given.get("shape")}
         found = []
         for start in range(0, len(dataset), self.batch_size):

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
+from keras_mer.data import Dataset
 from keras_mer.estimators._estimator import Estimator, checked_weights
 
 
@@ -36,6 +37,14 @@ class KerasMERClassifier(ClassifierMixin, Estimator):
             holds out.
         patience: after how many epochs without a lower loss on these training stops and goes
             back to the best epoch; `None` for no early stopping and nothing held out.
+        entry: an entry of the zoo to train further in place of a `system`: its name, folder or
+            address. Its weights are kept, but for the head if its labels are not those of `y`; so
+            is its scaling, whatever `standardize` says. The features must be those it reads
+            (`keras-mer extract --entry`); `arguments` may change what has no shape.
+        freeze_epochs: in how many of the epochs the head learns alone, before everything does.
+            Only with an entry.
+        trunk_rate: at what share of the learning rate everything learns after them. The
+            patience counts from there.
         class_weight: "balanced", or a weight per class.
         random_state: of weights, batches, dropouts and held-out rows. An int gives the same
             model each time on one machine and backend.
@@ -75,6 +84,9 @@ class KerasMERClassifier(ClassifierMixin, Estimator):
         learning_rate: float = 1e-3,
         validation_fraction: float = 0.1,
         patience: int | None = None,
+        entry: str | None = None,
+        freeze_epochs: int = 0,
+        trunk_rate: float = 0.1,
         class_weight: Any = None,
         random_state: Any = None,
         verbose: Any = 0,
@@ -88,6 +100,9 @@ class KerasMERClassifier(ClassifierMixin, Estimator):
         self.learning_rate = learning_rate
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.entry = entry
+        self.freeze_epochs = freeze_epochs
+        self.trunk_rate = trunk_rate
         self.class_weight = class_weight
         self.random_state = random_state
         self.verbose = verbose
@@ -117,8 +132,15 @@ class KerasMERClassifier(ClassifierMixin, Estimator):
         if self.class_weight is not None:
             balance = compute_sample_weight(self.class_weight, labels)
             weights = balance if weights is None else weights * balance
-        self._fit(dataset, codes.astype("int32"), len(self.classes_), weights, groups)
+        self._fit(dataset, codes.astype("int32"), self._names(dataset), weights, groups)
         return self
+
+    def _names(self, dataset: Dataset) -> list[str]:
+        """What the classes are called: numbers of a data set's labels by its own names."""
+        known = dataset.description["label_names"] or []
+        if self.classes_.tolist() == list(range(len(known))):
+            return list(known)
+        return [str(name) for name in self.classes_]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, classes) float32 probabilities in the order of `classes_`."""

@@ -29,6 +29,10 @@ class KerasMERRegressor(RegressorMixin, Estimator):
         learning_rate: of AdamW.
         validation_fraction: of the rows, or groups, for early stopping.
         patience: epochs without a lower loss before it stops; `None` for no early stopping.
+        entry: an entry of the zoo to train further. It keeps its head if its range of scores is
+            that of the data set behind `Utterances`.
+        freeze_epochs: in how many of the epochs the head learns alone.
+        trunk_rate: at what share of the learning rate everything learns after them.
         random_state: of weights, batches, dropouts and held-out rows.
         verbose: as for `keras.Model.fit`.
 
@@ -60,6 +64,9 @@ class KerasMERRegressor(RegressorMixin, Estimator):
         learning_rate: float = 1e-3,
         validation_fraction: float = 0.1,
         patience: int | None = None,
+        entry: str | None = None,
+        freeze_epochs: int = 0,
+        trunk_rate: float = 0.1,
         random_state: Any = None,
         verbose: Any = 0,
     ) -> None:
@@ -73,6 +80,9 @@ class KerasMERRegressor(RegressorMixin, Estimator):
         self.learning_rate = learning_rate
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.entry = entry
+        self.freeze_epochs = freeze_epochs
+        self.trunk_rate = trunk_rate
         self.random_state = random_state
         self.verbose = verbose
 

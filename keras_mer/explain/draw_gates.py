@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_mer._extras import need
-from keras_mer._files import written_aside
-from keras_mer.explain._style import colours, signed
+from keras_mer.explain._style import COLUMN, SMALL, amount, colours, picture, signed
 from keras_mer.explain.fusion_reading import FusionReading
 
-ROWS = 24  # more would be too small to read
+ROWS = 24  # more would be too tall for a page
+BAR = 0.4  # of the height of a row; its label stands above
+LETTERS_ABOVE = 62
+MEANT = {
+    "mask-gated": "mean of\nmask × gate",
+    "cross-modal": "mean weight\nin its pairs",
+    "joint": "weight in the\njoint feature",
+}
 
 
 def draw_gates(
@@ -28,8 +34,11 @@ def draw_gates(
 ) -> Path:
     """Draws the score of each row, the modalities' shares in it, and how open their gates were.
 
+    Of an `MSRG` also how much its residual gating took in at each step. As wide as a paper's
+    column.
+
     Args:
-        labels: what stands beside the rows, such as their texts.
+        labels: what stands above the rows, such as their texts.
         scores: one per row.
         reading: of the same rows, from `fusion_reading`.
         path: the picture to write, .png, .pdf or .svg.
@@ -45,66 +54,113 @@ def draw_gates(
     if not 0 < len(labels) <= ROWS:
         raise ValueError(f"a picture shows 1 to {ROWS} rows; received {len(labels)}")
     need("matplotlib", "plot", "to draw pictures")
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 1.8 + 0.45 * len(labels)), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(3, 3, 2.6))
-    _draw_scores(left, labels, scores, score_range if said is None else (0.0, 1.0), said)
-    _draw_shares(middle, reading.shares)
-    _draw_openness(right, reading.openness)
-    if title:
-        figure.suptitle(title, fontsize=12)
-    with written_aside(path) as aside:
-        figure.savefig(aside, dpi=150)
+    ratios = [1.0, 1.0] + [0.4 * len(reading.openness)] * bool(reading.openness)
+    ratios += [1.0] * bool(reading.steps)
+    title = title and textwrap.fill(title, 44)
+    with picture(path, COLUMN, 1.25 + 0.42 * len(labels), title) as figure:
+        panels = list(figure.subplots(1, len(ratios), sharey=True, width_ratios=ratios))
+        for axes in panels:
+            axes.patch.set_visible(False)  # the labels of the first go on over the others
+            axes.tick_params("y", length=0, labelleft=False)
+            axes.spines["left"].set_visible(False)
+        panels[0].set_ylim(len(labels) - 1 + 0.75 * BAR, -0.8)
+        _draw_scores(panels[0], scores, score_range, said)
+        _label_rows(panels[0], panels[-1], labels, said)
+        _draw_shares(panels[1], reading)
+        if reading.openness:
+            _draw_openness(panels[2], reading)
+        if reading.steps:
+            _draw_steps(panels[-1], reading.steps)
     return Path(path)
+
+
+def _label_rows(first: Any, last: Any, labels: Sequence[str], said: Sequence[str] | None) -> None:
+    """The labels above the bars from the left, and what was said at the right."""
+    options = {"fontsize": SMALL + 0.5, "va": "bottom", "annotation_clip": False}
+    for row, label in enumerate(labels):
+        place = row - 0.72 * BAR
+        room = LETTERS_ABOVE - (len(said[row]) + 2 if said else 0)
+        shown = textwrap.shorten(label, room, placeholder=" …") or label[: room - 1] + "…"
+        along = ("axes fraction", "data")
+        first.annotate(shown, (0, place), xycoords=along, in_layout=False, **options)
+        if said:
+            last.annotate(
+                said[row], (1, place), xycoords=along, ha="right", weight="bold", **options
+            )
 
 
 def _draw_scores(
     axes: Any,
-    labels: Sequence[str],
     scores: Sequence[float],
     score_range: tuple[float, float],
     said: Sequence[str] | None,
 ) -> None:
-    places = np.arange(len(labels))
-    bars = axes.barh(places, scores, color=[signed(s) for s in scores])
-    shown = [f"{s:+.2f}" for s in scores]
-    if said is not None:
-        shown = [f"{label} {s:.2f}" for label, s in zip(said, scores, strict=True)]
-    axes.bar_label(bars, shown, padding=3, fontsize=8)
-    axes.axvline(0, color="0.3", linewidth=0.8)
-    low, high = score_range
-    margin = 0.15 * (high - low)
-    axes.set_xlim(low - margin if said is None else low, high + (2 if said else 1) * margin)
-    if said is not None:  # the room for the labels is beyond what a probability can be
-        axes.set_xticks(np.linspace(low, high, 6))
-    axes.set_yticks(places, [textwrap.fill(textwrap.shorten(t, 76), 40) for t in labels])
-    axes.set_xlabel("probability" if said else "sentiment: negative to positive")
-    axes.set_title("Label" if said else "Score", fontsize=10)
+    low, high = score_range if said is None else (0.0, 1.0)
+    axes.barh(range(len(scores)), scores, height=BAR, color=[signed(s) for s in scores])
+    axes.set_xlim(low, high)
+    axes.set_xticks([low, (low + high) / 2, high])
+    places = np.arange(len(scores))
+    axes.vlines([0] * len(scores), places - BAR / 2, places + BAR / 2, color="0.3", linewidth=0.8)
+    middle = (low + high) / 2
+    for row, score in enumerate(scores):
+        # In the half that the bar leaves free.
+        free = high if score < middle else low
+        axes.text(
+            free,
+            row,
+            amount(score, sign=said is None),
+            ha="right" if free == high else "left",
+            va="center",
+            fontsize=SMALL,
+            color="black" if said is None or free == high else "white",
+        )
+    axes.set_title("probability" if said else "score")
 
 
-def _draw_shares(axes: Any, shares: dict[str, np.ndarray]) -> None:
-    left = np.zeros(len(next(iter(shares.values()))))
-    palette = colours(list(shares))
-    for modality, share in shares.items():
+def _draw_shares(axes: Any, reading: FusionReading) -> None:
+    left = np.zeros(len(next(iter(reading.shares.values()))))
+    palette = colours(list(reading.shares))
+    for modality, share in reading.shares.items():
         percent = 100 * np.asarray(share)
-        axes.barh(np.arange(len(left)), percent, left=left, color=palette[modality], label=modality)
+        axes.barh(range(len(left)), percent, BAR, left, color=palette[modality], label=modality)
         left = left + percent
     axes.set_xlim(0, 100)
-    axes.set_xlabel("% of what enters the last layers")
-    axes.set_title("Which modality decided", fontsize=10)
-    axes.figure.legend(loc="outside lower center", ncols=len(shares), fontsize=8)
+    axes.set_xticks([0, 50, 100])
+    axes.set_title("share, %")
+    entering = reading.kind == "mask-gated"
+    whole = "of what enters\nthe last layers" if entering else "of what hiding\nchanges"
+    axes.set_xlabel(whole, fontsize=SMALL)
+    axes.figure.legend(loc="outside lower center", ncols=len(reading.shares))
 
 
-def _draw_openness(axes: Any, openness: dict[str, np.ndarray]) -> None:
-    table = 100 * np.stack(list(openness.values()), axis=1)
-    # An image puts row 0 on top, and turns the axes it shares with the bars.
-    axes.imshow(np.where(table > 0, table, np.nan), cmap="cividis", vmin=0, vmax=100, aspect="auto")
-    axes.set_facecolor("0.9")
+def _draw_openness(axes: Any, reading: FusionReading) -> None:
+    table = 100 * np.stack(list(reading.openness.values()), axis=1)
     for (row, column), value in np.ndenumerate(table):
-        shown = f"{value:.0f} %" if value else "missing"
+        _cell(axes, row, column, value, 0.94)
+        shown = f"{value:.0f}" if value else "\N{EN DASH}"
         colour = "white" if 0 < value <= 60 else "black"
-        axes.text(column, row, shown, ha="center", va="center", fontsize=8, color=colour)
-    axes.set_xticks(range(len(openness)), list(openness))
-    axes.set_xlabel("mean of mask × gate")
-    axes.set_title("How open its gates were", fontsize=10)
+        axes.text(column, row, shown, ha="center", va="center", fontsize=SMALL, color=colour)
+    axes.set_xlim(-0.5, table.shape[1] - 0.5)
+    axes.set_xticks(range(table.shape[1]), list(reading.openness))
+    axes.tick_params("x", length=0)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_title("gates, % open" if reading.kind == "mask-gated" else "weight, %")
+    axes.set_xlabel(MEANT[reading.kind], fontsize=SMALL)
+
+
+def _draw_steps(axes: Any, steps: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """The mean of the gates that let in what a step tells, over features and directions."""
+    table = 100 * np.mean([gates["learn"] for gates in steps.values()], axis=(0, -1))
+    for (row, step), value in np.ndenumerate(table):
+        _cell(axes, row, step, value, 1.0)
+    axes.set_xlim(-0.5, table.shape[1] - 0.5)
+    axes.set_xticks([0, table.shape[1] - 1], ["1", str(table.shape[1])])
+    axes.set_title("taken in, %")
+    axes.set_xlabel("of what each\nstep tells", fontsize=SMALL)
+
+
+def _cell(axes: Any, row: int, column: int, percent: float, width: float) -> None:
+    from matplotlib import colormaps
+
+    colour = colormaps["cividis"](percent / 100) if percent else "0.9"
+    axes.barh(row, width, BAR, column - width / 2, color=colour)

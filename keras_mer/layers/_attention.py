@@ -10,21 +10,13 @@ from keras import ops
 from keras_mer._types import Tensor
 from keras_mer.layers._masking import presence
 from keras_mer.layers._vectors import softmax
-from keras_mer.layers._weighted import WeightedLayer
+from keras_mer.layers._weighted import TellingLayer
 
 
-class LookingLayer(WeightedLayer):
+class LookingLayer(TellingLayer):
     """A layer whose call takes `return_attention_scores`, as `keras.layers.MultiHeadAttention`."""
 
-    def compute_output_spec(
-        self, *args: Any, return_attention_scores: bool = False, **kwargs: Any
-    ) -> Any:
-        """The output, by its shape alone unless the scores are asked for."""
-        if not return_attention_scores:
-            return super().compute_output_spec(*args, **kwargs)
-        return keras.Operation.compute_output_spec(
-            self, *args, return_attention_scores=True, **kwargs
-        )
+    tells = "return_attention_scores"
 
 
 def multi_head(

@@ -69,6 +69,18 @@ class WeightedLayer(keras.layers.Layer):
         }
 
 
+class TellingLayer(WeightedLayer):
+    """A layer whose call has an argument, named by `tells`, to return more than its output."""
+
+    tells: str
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """The output, by its shape alone unless more is asked for."""
+        if not kwargs.pop(self.tells, False):
+            return super().compute_output_spec(*args, **kwargs)
+        return keras.Operation.compute_output_spec(self, *args, **{self.tells: True}, **kwargs)
+
+
 def fresh(initializer: Any) -> Any:
     """A copy of an initializer, or itself if it cannot be copied."""
     return initializer.clone() if hasattr(initializer, "clone") else initializer

@@ -9,11 +9,11 @@ from keras_mer._types import Config, Shape, Shapes, Tensor, Tensors
 from keras_mer.layers._discrepancy import mean_discrepancy
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._modalities import check_modalities, check_same_modalities, in_order
-from keras_mer.layers._weighted import WeightedLayer
+from keras_mer.layers._weighted import TellingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class CrossModalGate(WeightedLayer):
+class CrossModalGate(TellingLayer):
     """Weighs two modalities against each other, feature by feature, and draws them together.
 
         g = sigmoid(W_g [s_1; s_2] + b_g)
@@ -39,9 +39,12 @@ class CrossModalGate(WeightedLayer):
         present: an optional dict of bool tensors (batch,), False where the modality is
             missing, whatever its input holds.
         training: whether to add the loss. A layer that is not trainable adds none.
+        return_gates: whether to return the gate beside the output.
 
     Output:
-        (batch, units).
+        (batch, units). With `return_gates` a tuple of it and a dict {modality: its weight}, each
+        (batch, units): g of the first and 1 - g of the second, in the order text, audio, video,
+        then by the alphabet; 1 where the other is missing, 0 where it is missing itself.
 
     Raises:
         ValueError: if the inputs are not a dict of two modalities, or of other ones than
@@ -81,6 +84,8 @@ class CrossModalGate(WeightedLayer):
         self.kernels = kernels
         self.factor = factor
 
+    tells = "return_gates"
+
     def build(self, inputs_shape: Shapes) -> None:
         """Builds the gate and both maps."""
         check_modalities(inputs_shape, "CrossModalGate")
@@ -103,8 +108,12 @@ class CrossModalGate(WeightedLayer):
         self.built = True
 
     def call(
-        self, inputs: Tensors, present: Tensors | None = None, training: bool = False
-    ) -> Tensor:
+        self,
+        inputs: Tensors,
+        present: Tensors | None = None,
+        training: bool = False,
+        return_gates: bool = False,
+    ) -> Any:
         """Returns the interaction feature; see the class."""
         check_same_modalities(inputs, self.transform, "CrossModalGate")
         there = [_column((present or {}).get(m), inputs[m]) for m in self.transform]
@@ -122,7 +131,11 @@ class CrossModalGate(WeightedLayer):
         gate = ops.where(there[0], gate, ops.zeros((), gate.dtype))
         one, other = self.transform.values()
         joined = gate * one(first) + (1 - gate) * other(second)
-        return zero_masked(joined, ops.logical_or(*there)[:, 0])
+        joined = zero_masked(joined, ops.logical_or(*there)[:, 0])
+        if not return_gates:
+            return joined
+        weights = zip(self.transform, (gate, 1 - gate), there, strict=True)
+        return joined, {m: zero_masked(weight, mask[:, 0]) for m, weight, mask in weights}
 
     def compute_output_shape(self, inputs_shape: Shapes) -> Shape:
         """(batch, units)."""

@@ -9,11 +9,11 @@ from keras import ops
 from keras_mer._types import Config, Shape, Shapes, Tensor, Tensors
 from keras_mer.layers._masking import union, zero_masked
 from keras_mer.layers._modalities import check_modalities, check_same_modalities, in_order
-from keras_mer.layers._weighted import WeightedLayer
+from keras_mer.layers._weighted import TellingLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class JointCrossAttentionFusion(WeightedLayer):
+class JointCrossAttentionFusion(TellingLayer):
     """Adds to each modality what its features have in common with a joint feature.
 
     With X_m (T, d) the steps of modality m, the joint feature G, and maps without bias:
@@ -41,9 +41,13 @@ class JointCrossAttentionFusion(WeightedLayer):
         joint: an optional joint feature G, (batch, steps, joint_dim) float.
         masks: an optional dict of bool masks (batch, steps), True at a real step. The
             steps of G are those at which any modality is real.
+        return_correlations: whether to return C beside the output.
 
     Output:
-        A dict of the inputs' shapes, zeros at masked steps.
+        A dict of the inputs' shapes, zeros at masked steps. With `return_correlations` a tuple of
+        it and a dict {modality: C_m}, each (batch, dim, d_J), from -1 to 1: how the features of
+        a modality go with those of its joint over the real steps, as learned; zeros for a
+        missing one.
 
     Raises:
         ValueError: if the inputs are not a dict of two or more modalities, if the number
@@ -79,6 +83,8 @@ class JointCrossAttentionFusion(WeightedLayer):
         self.units = units
         self.steps = steps
         self.joint_of = dict(joint_of or {})
+
+    tells = "return_correlations"
 
     def build(self, inputs_shape: Shapes, joint_shape: Shape | None = None) -> None:
         """Builds four maps per modality."""
@@ -126,8 +132,12 @@ class JointCrossAttentionFusion(WeightedLayer):
         return received.pop()
 
     def call(
-        self, inputs: Tensors, joint: Tensor | None = None, masks: Tensors | None = None
-    ) -> dict[str, Tensor]:
+        self,
+        inputs: Tensors,
+        joint: Tensor | None = None,
+        masks: Tensors | None = None,
+        return_correlations: bool = False,
+    ) -> Any:
         """Returns the modalities with what they have in common; see the class."""
         check_modalities(inputs, "JointCrossAttentionFusion")
         check_same_modalities(inputs, self.modalities, "JointCrossAttentionFusion")
@@ -138,16 +148,19 @@ class JointCrossAttentionFusion(WeightedLayer):
             joints = {m: ops.concatenate([x, joint], axis=-1) for m, x in rows.items()}
         else:
             joints = dict.fromkeys(rows, ops.concatenate(list(rows.values()), axis=-1))
-        return {
-            m: zero_masked(self._fused(m, x, joints[self.joint_of.get(m, m)]), masks[m])
-            for m, x in rows.items()
+        common = {
+            m: self._correlation(m, x, joints[self.joint_of.get(m, m)]) for m, x in rows.items()
         }
+        fused = {m: zero_masked(self._fused(m, x, common[m]), masks[m]) for m, x in rows.items()}
+        return (fused, common) if return_correlations else fused
 
-    def _fused(self, modality: str, x: Tensor, joint: Tensor) -> Tensor:
+    def _correlation(self, modality: str, x: Tensor, joint: Tensor) -> Tensor:
+        seen = _turned(self.maps[modality]["joint"](_turned(joint)))
+        return ops.tanh(ops.matmul(_turned(x), seen) / joint.shape[-1] ** 0.5)
+
+    def _fused(self, modality: str, x: Tensor, common: Tensor) -> Tensor:
         maps = self.maps[modality]
         features = _turned(x)
-        seen = _turned(maps["joint"](_turned(joint)))
-        common = ops.tanh(ops.matmul(features, seen) / joint.shape[-1] ** 0.5)
         hidden = ops.relu(maps["corr"](common) + maps["self"](features))
         return _turned(maps["out"](hidden)) + x
 

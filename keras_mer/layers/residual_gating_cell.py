@@ -72,11 +72,16 @@ class ResidualGatingCell(WeightedLayer):
 
     def gates(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """m, u and the residual ReLU(W_5 x), each (..., units), for inputs (..., dim)."""
+        m, learn, candidate, residual = self.parts(inputs)
+        return m, learn * candidate, residual
+
+    def parts(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """As `gates`, with the two factors of u in its place: the sigmoid and the tanh."""
         x = ops.matmul(inputs, self.kernel)
         split = 3 * self.units
         remember, open_, learn = ops.split(x[..., :split] + self.bias, 3, axis=-1)
         m = ops.tanh(ops.matmul(ops.relu(remember), self.forget_kernel) + self.forget_bias)
-        return m, ops.sigmoid(open_) * ops.tanh(learn), ops.relu(x[..., split:])
+        return m, ops.sigmoid(open_), ops.tanh(learn), ops.relu(x[..., split:])
 
     def call(
         self, inputs: Tensor, states: list[Tensor], training: bool = False

@@ -9,7 +9,7 @@ from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers import _backend
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._precision import wide
-from keras_mer.layers._weighted import WeightedLayer, built
+from keras_mer.layers._weighted import TellingLayer, built
 from keras_mer.layers.residual_gating_cell import ResidualGatingCell
 
 DIRECTIONS = {
@@ -21,7 +21,7 @@ MERGES = ("sum", "concat")
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
-class ResidualGatingNetwork(WeightedLayer):
+class ResidualGatingNetwork(TellingLayer):
     """A recurrent layer of `ResidualGatingCell`s whose gates are made for all steps at once.
 
     The cell's gates do not see its state, so a step is the map
@@ -46,12 +46,17 @@ class ResidualGatingNetwork(WeightedLayer):
     Call arguments:
         sequence: (batch, time, dim) float. Rows are right-padded.
         mask: (batch, time) bool, True at a real step; `None` means that all are real.
+        return_gates: whether to return the gates beside the states.
 
     Output:
         (batch, width): the last states, the forward one after the last real step, the
         backward one after the first. With `return_sequences=True` (batch, time, width),
         in the order of time, zeros at masked steps. The width is `units`, or `2 * units`
         where two directions are joined. A row without a real step gives zeros.
+        With `return_gates` a tuple of that and a dict {direction: {"remember": m, from -1 to 1,
+        "learn": sigmoid(W_3 x + b_3), from 0 to 1}}, each (batch, time, units) in the order of
+        time, zeros at masked steps: how much of the state before stays, and how much of what a
+        step has to tell is taken in.
 
     Raises:
         ValueError: if the direction or the merge is none of those named.
@@ -95,6 +100,8 @@ class ResidualGatingNetwork(WeightedLayer):
         self.merge = merge
         self.return_sequences = return_sequences
 
+    tells = "return_gates"
+
     def build(self, input_shape: Shape) -> None:
         """Builds one cell per direction for (batch, time, dim)."""
         step = (input_shape[0], input_shape[-1])
@@ -105,14 +112,27 @@ class ResidualGatingNetwork(WeightedLayer):
         }
         self.built = True
 
-    def call(self, sequence: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, sequence: Tensor, mask: Tensor | None = None, return_gates: bool = False) -> Any:
         """Returns the states; see the class."""
-        states = self.states(sequence, mask)
+        states = self._output(self.states(sequence, mask), mask)
+        return (states, self._gates(sequence, mask)) if return_gates else states
+
+    def _output(self, states: dict[str, Tensor], mask: Tensor | None) -> Tensor:
         if not self.return_sequences:
             # A masked step keeps the state, so the last state stands at the very end.
             ends = {"forward": -1, "backward": 0}
             return self._merged([s[:, ends[d]] for d, s in states.items()])
         return zero_masked(self._merged(list(states.values())), mask)
+
+    def _gates(self, sequence: Tensor, mask: Tensor | None) -> dict[str, dict[str, Tensor]]:
+        """What `return_gates` asks for."""
+        sequence = zero_masked(sequence, mask)
+        found = {}
+        for direction, cell in self.cells.items():
+            m, learn, _, _ = cell.parts(sequence)
+            named = {"remember": m, "learn": learn}
+            found[direction] = {name: zero_masked(gate, mask) for name, gate in named.items()}
+        return found
 
     def states(self, sequence: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """The states of each direction, (batch, time, units) in the order of time.

@@ -173,6 +173,7 @@ class MCIHN(MultimodalModel):
         super().__init__(inputs=named_inputs(inputs, masks), outputs=prediction, name=name)
         self.autoencoders = autoencoders
         self.gates = list(gates.values())
+        self.codes, self.there = codes, there
         self.hidden_layer = hidden
         self.output_layer = output_layer
 

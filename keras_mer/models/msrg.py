@@ -172,8 +172,9 @@ class MSRG(MultimodalModel):
                 x = gru(x, mask=visible[m])
             read[m], last_states = encoders[m][-1](x, mask=visible[m])
             utterance.append(last_states)
+        encoded = read
         if attention:
-            read = fuse(read, joint=pooling(read, masks=visible), masks=visible)
+            read = fuse(encoded, joint=pooling(encoded, masks=visible), masks=visible)
         anywhere = union(visible.values())
         # Modality by modality: a backend may return a dict in another order of its keys.
         joined = memory(ops.concatenate([read[m] for m in inputs], axis=-1), mask=anywhere)
@@ -186,6 +187,8 @@ class MSRG(MultimodalModel):
         self.encoders = encoders
         self.pooling = pooling if attention else None
         self.attention = fuse if attention else None
+        self.sequences, self.visible = encoded, visible
+        self.joined, self.anywhere = joined, anywhere
         self.memory = memory
         self.gating = gating
         self.hidden = hidden

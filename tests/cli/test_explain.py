@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import keras_mer.predictor
 from keras_mer.cli import app
-from keras_mer.models import CMMSF, DialogueModel
+from keras_mer.models import CMMSF, MSRG, DialogueModel
 from keras_mer.predictor import Predictor
 
 pytest.importorskip("matplotlib")
@@ -99,6 +99,20 @@ def test_attention_needs_two_modalities(run, tmp_path):
     assert len(list(tmp_path.glob("attention-*.png"))) == 2
 
 
+def test_gates_of_msrg_by_modality_and_step(run, tmp_path):
+    model = MSRG(WIDTHS, steps=3, encoder_units=4, encoder_depth=1, units=4, memory_units=4)
+    found = run(model, {}, "--text", "ab", "--text", "c", "--what", "gates")
+    parts = [r for r in found["records"] if r["modality"]]
+    assert [(r["row"], r["share"], r["openness"]) for r in parts[:2]] == [(1, 1, 1), (1, 0, 0)]
+    steps = [r for r in found["records"] if r["direction"] == "backward"]
+    assert [(r["row"], r["step"]) for r in steps] == [(n, s) for n in (1, 2) for s in (1, 2, 3)]
+    assert all(0 < r["learns"] < 1 and -1 < r["remembers"] < 1 for r in steps)
+    seen = run(model, {}, "--text", "ab", "--what", "attention")["records"]
+    assert {(r["modality"], r["looks_at"]) for r in seen} == {("text", "text"), ("text", "joint")}
+    assert max(r["other_feature"] for r in seen) == 4
+    assert (tmp_path / "attention-text-joint.png").is_file()
+
+
 def test_the_last_line_of_each_dialogue_is_explained_by_all(run, tmp_path):
     model = DialogueModel(WIDTHS, "DeepMSIMER", units=4, context_units=3, outputs=3)
     (tmp_path / "scenes.csv").write_text("text,scene\na,x\nb,x\nc,y\n")
@@ -116,7 +130,7 @@ def test_what_cannot_be_explained_is_said_in_one_line(run):
     model = sums_model()
     assert "row 2: the text is empty" in run(model, {}, "--text", "a", "--text", " ")
     assert "the rows 1 to 1; received --row 2" in run(model, {}, "--text", "a", "--row", "2")
-    assert "no mask-gated fusion" in run(model, {}, "--text", "a", "--what", "gates")
+    assert "no gates to read" in run(model, {}, "--text", "a", "--what", "gates")
     assert "give rows with" in run(model, {})
     assert "must end in .json or .csv" in run(model, {}, "--text", "a", "--out", "n.txt")
 

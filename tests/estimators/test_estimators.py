@@ -5,15 +5,19 @@ import random
 
 import numpy as np
 import pytest
+from generated import WIDTHS, dataset
+from layer_test import to_numpy
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import keras_mer
-from keras_mer.data import Dataset, generate
+from keras_mer.data import Dataset, Preprocessor, generate
 from keras_mer.data.leaks import LeakError
 from keras_mer.estimators import KerasMERClassifier, KerasMERRegressor, Utterances
+from keras_mer.models import CMMSF, DialogueModel
+from keras_mer.zoo import load, preprocessor, save_entry
 
 TWO = {"text": 4, "audio": 3}
 SMALL = {"arguments": {"hidden_units": 8, "recurrent": []}, "random_state": 1, "epochs": 2}
@@ -232,3 +236,80 @@ def test_features_made_with_the_labels_are_refused():
 def test_estimators_stand_at_the_door():
     assert keras_mer.KerasMERClassifier is KerasMERClassifier
     assert keras_mer.estimators.KerasMERRegressor is keras_mer.KerasMERRegressor
+
+
+@pytest.fixture
+def entry(tmp_path):
+    """A small one that tells two emotions apart and knows of a modality that no data here have."""
+    model = CMMSF({**WIDTHS, "video": 3}, units=4, num_heads=2, outputs=2, activation="softmax")
+    raw = dataset(seed=3)
+    return save_entry(
+        model,
+        tmp_path / "emotions",
+        preprocessor=Preprocessor.fit(raw),
+        features={**raw.description["features"], "video": {"dimension": 3}},
+        trained_modalities=list(WIDTHS),
+        task="classification",
+        label_names=["anger", "joy"],
+    )
+
+
+def weights_of(model, but=()):
+    left = {id(w) for w in but}
+    return [np.array(w) for w in map(to_numpy, (w for w in model.weights if id(w) not in left))]
+
+
+@pytest.mark.parametrize("names", [("anger", "joy"), ("bored", "joy")])
+def test_an_entry_is_trained_further(entry, names):
+    X = Utterances(dataset())
+    y = np.where(X.labels > 0, *names[::-1])
+    further = KerasMERClassifier(entry=str(entry), epochs=1, freeze_epochs=1, learning_rate=1e-9)
+    fitted = further.fit(X, y)
+    assert np.abs(fitted.preprocessor_.mean["audio"] - preprocessor(entry).mean["audio"]).max() == 0
+    published = load(entry)
+    for mine, theirs in zip(
+        weights_of(fitted.model_, fitted.model_.output_layer.weights),
+        weights_of(published, published.output_layer.weights),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+    heads = [to_numpy(m.output_layer.kernel) for m in (fitted.model_, published)]
+    assert (np.abs(heads[0] - heads[1]).max() < 1e-6) == (names[0] == "anger")
+    read = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_allclose(read.predict_proba(X), fitted.predict_proba(X), rtol=1e-5)
+
+
+@pytest.mark.once
+def test_after_the_head_everything_learns_at_its_rate(entry):
+    X = Utterances(dataset().without("audio"))
+    further = {"entry": str(entry), "epochs": 3, "random_state": 1, "patience": 5}
+    fitted = KerasMERRegressor(**further, freeze_epochs=2, trunk_rate=0.5).fit(X, X.labels)
+    assert len(fitted.history_["loss"]) == len(fitted.history_["val_loss"]) == 3
+    assert not fitted.model_.trunk_frozen
+    assert float(to_numpy(fitted.model_.optimizer.learning_rate)) == pytest.approx(5e-4)
+    changed = zip(weights_of(fitted.model_), weights_of(load(entry)), strict=True)
+    assert any(a.shape == b.shape and np.abs(a - b).max() > 1e-5 for a, b in changed)
+    assert fitted.predict(X).shape == (96,)
+
+
+@pytest.mark.once
+def test_a_table_may_be_what_an_entry_reads(entry):
+    X = np.random.default_rng(0).normal(size=(40, 10))
+    y = np.where(X[:, 8] > 0, "joy", "calm")
+    further = KerasMERClassifier(entry=str(entry), modalities=WIDTHS, epochs=2)
+    assert clone(further).fit(X, y).predict_proba(X).shape == (40, 2)
+    with pytest.raises(ValueError, match="text has the dimension 5; expected 6"):
+        further.set_params(modalities={"text": 5, "audio": 5}).fit(X, y)
+    with pytest.raises(ValueError, match="features of first, second: extract what the entry reads"):
+        further.set_params(modalities=None).fit(X, y)
+    with pytest.raises(ValueError, match="freeze_epochs holds the trunk of an entry"):
+        KerasMERClassifier(freeze_epochs=1).fit(X, y)
+
+
+@pytest.mark.once
+def test_an_entry_that_reads_dialogues_is_refused(tmp_path):
+    model = DialogueModel(WIDTHS, "MCIHN", units=4, context_units=3, outputs=2)
+    folder = save_entry(model, tmp_path / "scenes", task="classification")
+    X = Utterances(dataset())
+    with pytest.raises(ValueError, match="reads dialogues, while the rows of an estimator"):
+        KerasMERClassifier(entry=str(folder)).fit(X, X.labels > 0)

@@ -7,7 +7,7 @@ from small_systems import small_inputs, small_system
 
 from keras_mer.explain import attention_reading
 from keras_mer.layers import CrossModalAttention
-from keras_mer.models import CMMSF
+from keras_mer.models import CMMSF, MSRG
 
 
 def filled(name):
@@ -56,10 +56,49 @@ def test_the_scores_are_those_the_output_is_made_of():
     np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (made, plain)), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["MSRG", "DeepMSIMER", "DialogueModel"])
-def test_a_model_without_such_attention_says_what_reads_it(name):
-    with pytest.raises(ValueError, match=f"{name} has no attention.*integrated_gradients every"):
-        attention_reading(small_system(name), filled(name))
+def test_features_of_msrg_go_with_those_of_the_joint():
+    model, inputs = small_system("MSRG"), small_inputs("MSRG")
+    reading = attention_reading(model, inputs, batch_size=2)
+    assert reading.between == "features"
+    pairs = {(m, n) for m in ("text", "audio") for n in (m, "joint")}
+    assert set(reading.weights) == pairs
+    assert all(
+        np.abs(x).max() <= 1 and not x[1].any()
+        for (m, _), x in reading.weights.items()
+        if m == "audio"
+    )
+    graph = keras.Model(model.input, {"x": dict(model.sequences), "masks": dict(model.visible)})
+    given = graph.predict(inputs, verbose=0)
+    joint = keras.ops.convert_to_numpy(model.pooling(given["x"], masks=given["masks"]))
+    seen = np.concatenate([given["x"]["text"], joint], axis=-1)
+    kernel = keras.ops.convert_to_numpy(model.attention.maps["text"]["joint"].kernel)
+    mapped = (seen.transpose(0, 2, 1) @ kernel).transpose(0, 2, 1)
+    expected = np.tanh(given["x"]["text"].transpose(0, 2, 1) @ mapped / np.sqrt(seen.shape[-1]))
+    found = [reading.weights["text", n] for n in ("text", "joint")]
+    np.testing.assert_allclose(np.concatenate(found, axis=-1), expected, atol=1e-5)
+
+
+def test_the_joint_of_another_modality_bears_its_name():
+    dims = {"text": 6, "audio": 4, "video": 4}
+    model = MSRG(dims, steps=3, encoder_units=4, units=4, joint_of={"video": "audio"})
+    inputs = filled("MSRG")
+    inputs |= {"video": inputs["audio"], "video_mask": inputs["audio_mask"]}
+    weights = attention_reading(model, inputs).weights
+    assert {n for m, n in weights if m == "video"} == {"audio", "joint"}
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (lambda: MSRG({"text": 6, "audio": 4}, units=4, attention=False), "attention=False"),
+        (lambda: small_system("DeepMSIMER"), "within single frames"),
+        (lambda: small_system("DialogueModel"), "one utterance at a time"),
+    ],
+    ids=["MSRG", "DeepMSIMER", "DialogueModel"],
+)
+def test_a_model_without_such_attention_says_why_and_what_reads_it(model, why):
+    with pytest.raises(ValueError, match=f"has no attention.*{why}.*integrated_gradients every"):
+        attention_reading(model(), {})
 
 
 def test_scores_are_an_output_of_a_functional_model_too():

@@ -126,6 +126,8 @@ def test_attention_is_drawn_with_words(tmp_path):
     written = letters(draw_attention(table, tmp_path / "a.svg", ["a", "b", "c"]))
     assert {"a", "b", "c", "steps of text", "attention, %"} <= set(written)
     assert drawn(draw_attention(RNG.dirichlet(np.ones(17), 60), tmp_path / "long.png"))
+    features = draw_attention(table - 0.5, tmp_path / "f.svg", between="features")
+    assert {"features of text", "features of audio", "correlation, %"} <= set(letters(features))
     with pytest.raises(ValueError, match="3 steps have 2 names"):
         draw_attention(table, tmp_path / "a.png", ["a", "b"])
     with pytest.raises(ValueError, match=r"received the shape \(4,\)"):

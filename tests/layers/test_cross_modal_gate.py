@@ -35,6 +35,25 @@ def test_equations_and_what_is_missing():
     assert (output[4] == 0).all()
 
 
+def test_gates_are_told_on_request():
+    layer = CrossModalGate(3)
+    output, gates = call(layer, INPUTS, return_gates=True)
+    np.testing.assert_allclose(output, call(layer, INPUTS), atol=1e-6)
+    kernel, bias = (to_numpy(w) for w in layer.gate.weights)
+    joined = np.concatenate([VECTORS["text"], VECTORS["audio"]], axis=1)
+    gate = 1 / (1 + np.exp(-(joined @ kernel + bias)))
+    np.testing.assert_allclose(gates["text"][:2], gate[:2], atol=1e-6)
+    np.testing.assert_allclose(gates["audio"][:2], 1 - gate[:2], atol=1e-6)
+    assert gates["text"][2:, 0].tolist() == [0, 1, 0]
+    assert gates["audio"][2:, 0].tolist() == [1, 0, 0]
+
+
+def test_gates_are_an_output_of_a_functional_model_too():
+    inputs = {m: keras.Input((4,), name=m) for m in VECTORS}
+    _, gates = CrossModalGate(3)(inputs, return_gates=True)
+    assert keras.Model(inputs, gates).predict(VECTORS, verbose=0)["audio"].shape == (5, 3)
+
+
 def test_discrepancy_is_that_of_the_clips_with_both():
     layer = CrossModalGate(discrepancy_weight=0.5)
     call(layer, INPUTS)

@@ -112,10 +112,15 @@ def test_attention_contract():
     run_layer_test(make, FUSED, weights=12, masked={"inputs": "masks"})
 
 
+def correlation(layer, m, joint, sequence=None):
+    x = SEQUENCES[m] if sequence is None else sequence
+    seen = joint.transpose(0, 2, 1) @ kernel(layer.maps[m]["joint"])
+    return np.tanh(x.transpose(0, 2, 1) @ seen.transpose(0, 2, 1) / np.sqrt(joint.shape[-1]))
+
+
 def attended(layer, m, joint):
     x, maps = SEQUENCES[m].transpose(0, 2, 1), layer.maps[m]
-    seen = (joint.transpose(0, 2, 1) @ kernel(maps["joint"])).transpose(0, 2, 1)
-    common = np.tanh(x @ seen / np.sqrt(joint.shape[-1]))
+    common = correlation(layer, m, joint)
     hidden = np.maximum(0, common @ kernel(maps["corr"]) + x @ kernel(maps["self"]))
     return (hidden @ kernel(maps["out"]) + x).transpose(0, 2, 1)
 
@@ -127,6 +132,18 @@ def test_attention_equations(joint_of):
     for m in MODALITIES:
         joint = np.concatenate([SEQUENCES[joint_of.get(m, m)], JOINT], axis=-1)
         np.testing.assert_allclose(output[m], attended(layer, m, joint), atol=1e-5)
+
+
+def test_correlations_are_told_on_request():
+    layer = JointCrossAttentionFusion(3)
+    output, common = call(layer, FUSED, return_correlations=True)
+    plain = call(layer, FUSED)
+    real = {m: np.where(MASKS[m][..., None], x, 0) for m, x in SEQUENCES.items()}
+    for m in MODALITIES:
+        np.testing.assert_allclose(output[m], plain[m], atol=1e-6)
+        joint = np.concatenate([real[m], np.where(ANYWHERE[..., None], JOINT, 0)], axis=-1)
+        np.testing.assert_allclose(common[m], correlation(layer, m, joint, real[m]), atol=1e-5)
+    assert not common["video"][1].any()
 
 
 def test_without_a_joint_feature_all_modalities_are_the_joint():

@@ -49,6 +49,24 @@ def test_contract(options):
     run_layer_test(make, INPUTS, weights=8, masked={"sequence": "mask"})
 
 
+def test_gates_are_told_on_request():
+    layer = strong(ResidualGatingNetwork(3))
+    output, gates = call(layer, INPUTS, return_gates=True)
+    np.testing.assert_allclose(output, call(layer, INPUTS), atol=1e-6)
+    assert set(gates) == {"forward", "backward"}
+    for direction, cell in layer.cells.items():
+        kernel, bias, forget_kernel, forget_bias = (
+            to_numpy(getattr(cell, name))
+            for name in ("kernel", "bias", "forget_kernel", "forget_bias")
+        )
+        x = np.where(MASK[..., None], SEQUENCE, 0) @ kernel[:, :9] + bias
+        remember = np.tanh(np.maximum(x[..., :3], 0) @ forget_kernel + forget_bias)
+        learn = 1 / (1 + np.exp(-x[..., 3:6]))
+        for name, expected in (("remember", remember), ("learn", learn)):
+            expected = np.where(MASK[..., None], expected, 0)
+            np.testing.assert_allclose(gates[direction][name], expected, atol=1e-5)
+
+
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_equals_the_cell_step_by_step(direction):

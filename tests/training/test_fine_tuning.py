@@ -6,6 +6,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
+from fake_hub import fake_hub
 from generated import RECIPE, dataset, toml
 from layer_test import to_numpy
 
@@ -66,6 +67,36 @@ def test_the_trunk_and_its_scaling_are_kept_and_the_head_is_fresh(base, tmp_path
     assert zoo.preprocessor(base).to_json()["mean"] == run.preprocessor.to_json()["mean"]
     anew = train(further(base, {"standardize": ["audio"]}, epochs=1), data, 1, tmp_path / "anew")
     assert anew.preprocessor.to_json()["mean"] != run.preprocessor.to_json()["mean"]
+
+
+@pytest.mark.once
+def test_an_entry_on_the_hub_is_fetched_once_and_trained_further(base, tmp_path, monkeypatch):
+    hub, address = tmp_path / "hub", "hf://org/zoo/generated"
+    shutil.copytree(base, hub / address.removeprefix("hf://"))
+    asked = fake_hub(monkeypatch, hub)
+    monkeypatch.setenv("KERAS_MER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KERAS_MER_OFFLINE", raising=False)
+    (tmp_path / "my.toml").write_text(
+        toml(
+            {**FURTHER, "training": {"epochs": 1, "freeze_epochs": 1}, "model": {"entry": address}}
+        )
+    )
+    emotions().save(tmp_path / "emotions.npz")
+    result = train_seeds(tmp_path / "my.toml", tmp_path / "emotions.npz", (1,), tmp_path / "runs")
+    mine, theirs = (
+        to_numpy(model.get_layer("encoder").weights[0])
+        for model in (result.best.model, zoo.load(base))
+    )
+    np.testing.assert_array_equal(mine, theirs)
+    weights_asked = [file for _, file, _ in asked if file.endswith("model.weights.h5")]
+    assert len(weights_asked) == 1
+    folder = publish(result, tmp_path / "mine", recipe=tmp_path / "my.toml")
+    known = zoo.metadata(base)["files"]["model.weights.h5"]["sha256"]
+    assert zoo.metadata(folder)["base"]["entry"] == address
+    assert zoo.metadata(folder)["base"]["sha256"]["model.weights.h5"] == known
+    monkeypatch.setenv("KERAS_MER_OFFLINE", "1")
+    assert train(tmp_path / "my.toml", emotions(), 2, tmp_path / "offline").epochs
+    assert zoo.load(folder).output.shape == (None, 3)
 
 
 @pytest.mark.once

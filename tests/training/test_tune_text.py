@@ -5,12 +5,15 @@ import json
 import keras
 import numpy as np
 import pytest
+from generated import text_adapters
 from layer_test import to_numpy
 from minilm import need_minilm
 
 from keras_mer import zoo
 from keras_mer.data import Dataset
+from keras_mer.estimators import KerasMERRegressor, Utterances
 from keras_mer.features import TextAdapters, TextEncoder
+from keras_mer.models import CMMSF
 from keras_mer.predictor import Predictor
 from keras_mer.training import Recipe, publish, train, train_seeds
 from keras_mer.training.tune_text import tune_text, tuning_model
@@ -77,6 +80,61 @@ def test_a_tuned_entry_scores_raw_texts(tmp_path):
     assert np.mean(np.abs(scores - data.subset("valid").labels)) == pytest.approx(
         best.valid["mae"], abs=1e-5
     )
+
+
+@pytest.fixture
+def tuned(tmp_path):
+    """An entry whose text encoder is tuned and whose model has seen no text yet."""
+    adapters = text_adapters()
+    text = TextEncoder(layers=[6], adapters=adapters).specification
+    return zoo.save_entry(
+        CMMSF({"text": 384, "audio": 3}, units=4, num_heads=2, recurrent=False),
+        tmp_path / "tuned",
+        features={"text": text, "audio": {"dimension": 3}},
+        trained_modalities=["text"],
+        task="regression",
+        label_range=(-3, 3),
+        text_adapters=adapters,
+    )
+
+
+FURTHER = {"name": "further", "training": {"learning_rate": 0.01, "batch_size": 8, "epochs": 1}}
+
+
+def test_a_tuned_entry_is_trained_further_on_raw_texts(tuned, tmp_path):
+    data = dataset(classes=True)
+    recipe = Recipe.from_dict({**FURTHER, "model": {"entry": str(tuned)}})
+    result = train_seeds(recipe, data, (1,), tmp_path / "runs")
+    known = zoo.text_adapters(tuned).digest
+    assert result.best.text_adapters.digest == known
+    folder = publish(result, tmp_path / "mine")
+    assert zoo.text_adapters(folder).digest == known
+    assert zoo.metadata(folder)["features"]["text"]["adapters"] == known
+    valid = data.subset("valid")
+    predictions = Predictor(str(folder))(text=list(valid.transcripts))
+    names = data.description["label_names"]
+    right = [
+        names.index(p.label) == label for p, label in zip(predictions, valid.labels, strict=True)
+    ]
+    recalls = [np.mean(np.array(right)[valid.labels == label]) for label in set(valid.labels)]
+    assert np.mean(recalls) == pytest.approx(result.best.valid["ua"])
+
+
+def test_features_of_the_published_encoder_are_none_for_a_tuned_entry(tuned, tmp_path):
+    data, texts = dataset(), list(dataset().transcripts)
+    recipe = Recipe.from_dict({**FURTHER, "model": {"entry": str(tuned)}})
+    plain, own = TextEncoder(layers=[6]), TextEncoder(layers=[6], adapters=zoo.text_adapters(tuned))
+    wrong = data.with_features("text", plain.encode(texts), plain.specification)
+    with pytest.raises(ValueError, match=r"text has the adapters None; expected \w+"):
+        train(recipe, wrong, 1, tmp_path / "wrong")
+    right = data.with_features("text", own.encode(texts), own.specification)
+    kept = train(recipe, right, 1, tmp_path / "right")
+    assert kept.valid == pytest.approx(train(recipe, data, 1, tmp_path / "raw").valid, abs=1e-5)
+    X = Utterances(right)
+    estimator = KerasMERRegressor(entry=str(tuned), epochs=1)
+    assert estimator.fit(X, X.labels).predict(X).shape == (24,)
+    with pytest.raises(ValueError, match="text has the adapters None"):
+        estimator.fit(Utterances(wrong), X.labels)
 
 
 def test_only_the_adapters_move_and_they_begin_as_nothing():

@@ -8,6 +8,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from fake_hub import fake_hub
 
 import keras_mer.zoo
 from keras_mer import _download
@@ -296,20 +297,7 @@ def test_a_fresh_process_fetches_from_the_hub(tmp_path):
 class TestHub:
     @pytest.fixture
     def hub(self, tmp_path, monkeypatch):
-        """A Hub whose repositories are folders."""
-        huggingface_hub = pytest.importorskip("huggingface_hub")
-
-        def download(repo, file, revision=None, local_dir=None):
-            asked.append((repo, file, revision))
-            content = (tmp_path / "hub" / repo / file).read_bytes()
-            path = Path(local_dir, file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            return str(path)
-
-        asked = []
-        monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-        return asked
+        return fake_hub(monkeypatch, tmp_path / "hub")
 
     def test_repository_as_a_mirror_at_a_revision(self, hub, tmp_path, monkeypatch, write_entry):
         write_entry(tmp_path / "hub" / "org" / "zoo" / "a", marked(b"hub"))
