@@ -8,6 +8,7 @@ from keras import ops
 from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers import _backend
 from keras_mer.layers._masking import last_step, zero_masked
+from keras_mer.layers._precision import drawn_wide
 from keras_mer.layers._weighted import WeightedLayer, fresh
 
 
@@ -68,7 +69,7 @@ class RecurrentLayer(WeightedLayer):
             self.add_weight(
                 shape=shape,
                 name=f"{direction}_{role}",
-                initializer=self._initializer(role),
+                initializer=drawn_wide(self._initializer(role)),
                 regularizer=getattr(self, f"{role}_regularizer"),
                 constraint=getattr(self, f"{role}_constraint"),
             )
