@@ -76,8 +76,11 @@ def load(
     entry = resolve(name, source)
     if weights and not entry.pretrained:
         raise FileNotFoundError(_how_to_train(entry))
+    config = read_json(entry_file(entry, CONFIG))
+    if not weights and isinstance(config.get("config"), dict):
+        config["config"].pop("quantized", None)  # fresh weights are there to learn
     try:
-        model = from_config(read_json(entry_file(entry, CONFIG)), dtype, fresh=not weights)
+        model = from_config(config, dtype, fresh=not weights)
     except ValueError as error:
         raise ValueError(f"the entry {entry.name} ({entry.folder}): {error}") from error
     if weights:
