@@ -1,6 +1,8 @@
 """What the published systems share as Keras models."""
 
+import gc
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -129,7 +131,8 @@ class MultimodalModel(keras.Model):
             )
         if self.quantized:
             raise ValueError(f"this {type(self).__name__} is in {self.quantized} already")
-        super().quantize(mode, filters=_can_be_quantized, **kwargs)
+        with _little_garbage():
+            super().quantize(mode, filters=_can_be_quantized, **kwargs)
         self.trainable = False
         self.quantized = mode
 
@@ -195,6 +198,19 @@ class MultimodalModel(keras.Model):
             self._frozen = None
         if self.compiled:
             compile_again(self, rate)
+
+
+@contextmanager
+def _little_garbage() -> Iterator[None]:
+    """On PyTorch, Keras collects garbage after every `Dense`: what is there now is left out."""
+    if gc.get_freeze_count():  # somebody else's doing
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _can_be_quantized(layer: keras.layers.Layer) -> bool:

@@ -152,7 +152,7 @@ def _policy(dtype: str | None) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         raise ValueError(
             "dtype is the name of a Keras dtype policy, such as float32, bfloat16 or "
-            f"mixed_float16 (for int8, call the loaded model's quantize('int8')); received {dtype!r}"
+            f"mixed_float16; received {dtype!r}. For int8, load and call quantize('int8')"
         ) from error
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
