@@ -95,12 +95,13 @@ class MultimodalModel(keras.Model):
     def quantize(
         self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
     ) -> None:
-        """Makes the kernels whole numbers of 8 bits: a quarter of the memory and of the file.
+        """Makes the kernels whole numbers of 8 bits: a quarter of their bytes.
 
         As everywhere in Keras, a `Dense` then multiplies int8 by int8, its inputs rounded
         row by row. The kernels of convolutions and of recurrent layers are stored in int8 and
         computed with as floats. Biases, norms and what else is small stay as they are. There
         is one scale for every output of a kernel; nothing is calibrated, no data are needed.
+        docs/precision.md has what it does to the figures of published entries.
 
         The model predicts and is saved, by itself and as an entry; it does not learn any more.
 

@@ -48,7 +48,9 @@ def load(
         weights: `False` for the same architecture with fresh weights.
         head: the units of a new head, for labels of your own, or the names of the labels; the
             trunk keeps its weights.
-        dtype: the Keras dtype policy to build the model under, such as `"mixed_float16"`.
+        dtype: the Keras dtype policy to build the model under, such as `"mixed_float16"`;
+            `"float16"` and `"bfloat16"` for predictions alone. For int8, call the loaded
+            model's `quantize("int8")`.
         source: the one place to look for the entry: a folder of entries, or a mirror's
             address. By default KERAS_MER_HOME/entries, the installed package, the cache and
             the mirrors, in this order.

@@ -58,6 +58,7 @@ def test_the_file_is_a_fraction_and_fresh_weights_learn(tmp_path):
     kernels = sum(int(np.prod(w.shape)) for w in model.weights if w.dtype == "int8")
     # Three bytes are gone of each of a kernel's; scales and their names in the file are new.
     assert sizes[0] - sizes[1] > 2 * kernels
+    assert "Kernels in int8" in str(zoo.card(tmp_path / "entry"))
     fresh = zoo.load(tmp_path / "entry", weights=False)
     assert fresh.quantized is None
     assert fresh.trainable_weights
