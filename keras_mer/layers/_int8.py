@@ -62,6 +62,8 @@ class Conv1D(keras.layers.Conv1D):
     It has Keras's name, which stands in the paths of saved weights.
     """
 
+    _kernel: Any
+
     @property
     def kernel(self) -> Any:
         """The kernel; of int8, what it stands for."""
