@@ -250,3 +250,10 @@ def check_masked_steps(
         dirty.predict(flat_arrays(spoiled), verbose=0),
         atol=1e-6,
     )
+
+
+def predicted(model, arrays):
+    """A model's outputs: eagerly, but on JAX, which would compile every operation alone."""
+    if keras.backend.backend() == "jax":
+        return model.predict(arrays, verbose=0)
+    return to_numpy(model(arrays, training=False))

@@ -28,7 +28,7 @@ def small_system(name):
     model = SYSTEMS[name]()
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
-        if "gamma" not in variable.name and variable.shape:  # scales stay what they are
+        if "gamma" not in variable.name and len(variable.shape):  # scales stay what they are
             value = rng.normal(size=variable.shape) / np.sqrt(np.prod(variable.shape[:-1]) + 1)
             variable.assign(value.astype("float32"))
     return model

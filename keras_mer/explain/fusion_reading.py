@@ -131,7 +131,10 @@ def mask_gated_reading(
     fused = np.asarray(read["fused"], "float64")
     modalities = model.fusion.modalities
     parts = np.split(fused, len(modalities), axis=-1)
-    kernel = ops.convert_to_numpy(model.hidden_layer.kernel).astype("float64")
+    hidden = model.hidden_layer
+    kernel = ops.convert_to_numpy(hidden.kernel).astype("float64")
+    if hidden.quantization_mode == "int8":
+        kernel /= ops.convert_to_numpy(hidden.kernel_scale)
     kernels = np.split(kernel, len(modalities))
     added = {
         m: np.linalg.norm(part @ weights, axis=-1)

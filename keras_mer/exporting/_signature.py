@@ -38,7 +38,7 @@ def signature_of(model: Any, batch_size: int | None, steps: int | None) -> list[
         steps: steps of every modality, if they are fixed.
 
     Raises:
-        ValueError: if the model's inputs are something else, or it is no float32.
+        ValueError: if the model's inputs are something else, or it is not float32.
     """
     inputs: Any = getattr(model, "input", None)
     modalities = [n for n in inputs if n + MASK in inputs] if isinstance(inputs, Mapping) else []
@@ -46,6 +46,11 @@ def signature_of(model: Any, batch_size: int | None, steps: int | None) -> list[
         raise ValueError(
             "export expects the name of an entry, or a model whose inputs are a dict such as "
             f"text, text_mask; received {type(model).__name__}"
+        )
+    if getattr(model, "quantized", None):
+        raise ValueError(
+            f"only float32 models are exported, and this one is in {model.quantized}: export the "
+            "model that was quantised, and quantise the file with the runtime's own tools"
         )
     if any(layer.compute_dtype != "float32" for layer in model._flatten_layers()):
         raise ValueError(

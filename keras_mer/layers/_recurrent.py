@@ -7,7 +7,9 @@ from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
 from keras_mer.layers import _backend
+from keras_mer.layers._int8 import as_float, check_int8, in_int8
 from keras_mer.layers._masking import last_step, zero_masked
+from keras_mer.layers._precision import drawn_wide
 from keras_mer.layers._weighted import WeightedLayer, fresh
 
 
@@ -68,7 +70,7 @@ class RecurrentLayer(WeightedLayer):
             self.add_weight(
                 shape=shape,
                 name=f"{direction}_{role}",
-                initializer=self._initializer(role),
+                initializer=drawn_wide(self._initializer(role)),
                 regularizer=getattr(self, f"{role}_regularizer"),
                 constraint=getattr(self, f"{role}_constraint"),
             )
@@ -78,10 +80,20 @@ class RecurrentLayer(WeightedLayer):
     def _initializer(self, role: str) -> Any:
         return fresh(getattr(self, f"{role}_initializer"))
 
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: Any = None
+    ) -> None:
+        """Rounds the kernels to int8; what is computed with them stays a float."""
+        check_int8(self, mode)
+        for direction in self.directions:
+            *kernels, bias = getattr(self, f"{direction}_weights")
+            weights = [*(in_int8(self, kernel) for kernel in kernels), bias]
+            setattr(self, f"{direction}_weights", weights)
+
     def call(self, sequence: Tensor, mask: Tensor | None = None) -> Any:
         """Returns the states; see the class."""
         weights = [
-            tuple(ops.cast(w, self.compute_dtype) for w in getattr(self, f"{d}_weights"))
+            tuple(as_float(w, self.compute_dtype) for w in getattr(self, f"{d}_weights"))
             for d in self.directions
         ]
         states = _backend.recurrent(self.kind, zero_masked(sequence, mask), mask, weights)

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._int8 import Conv1D
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built
 
@@ -56,7 +57,7 @@ class MaskedConvolution1D(WeightedLayer):
         """Builds the convolutions for (batch, time, dim)."""
         self.convolutions = []
         for i in range(self.depth):
-            convolution = keras.layers.Conv1D(
+            convolution = Conv1D(
                 self.units,
                 self.kernel_size,
                 padding="same",

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._int8 import Conv1D
 from keras_mer.layers._masking import zero_masked
 from keras_mer.layers._weighted import WeightedLayer, built
 
@@ -58,7 +59,7 @@ class MaskedValidConvolution1D(WeightedLayer):
 
     def build(self, input_shape: Shape) -> None:
         """Builds the convolution for (batch, time, dim)."""
-        convolution = keras.layers.Conv1D(
+        convolution = Conv1D(
             self.units,
             self.kernel_size,
             use_bias=self.use_bias,

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_mer._types import Config, Shape, Tensor
+from keras_mer.layers._int8 import as_float, check_int8, in_int8
 from keras_mer.layers._weighted import WeightedLayer, fresh
 
 
@@ -70,6 +71,15 @@ class ResidualGatingCell(WeightedLayer):
             constraint=getattr(self, f"{role}_constraint"),
         )
 
+    def quantize(
+        self, mode: str | None = None, type_check: bool = True, config: Any = None
+    ) -> None:
+        """Rounds the kernels to int8; what is computed with them stays a float."""
+        check_int8(self, mode)
+        self.kernel, self.forget_kernel = (
+            in_int8(self, kernel) for kernel in (self.kernel, self.forget_kernel)
+        )
+
     def gates(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """m, u and the residual ReLU(W_5 x), each (..., units), for inputs (..., dim)."""
         m, learn, candidate, residual = self.parts(inputs)
@@ -77,10 +87,11 @@ class ResidualGatingCell(WeightedLayer):
 
     def parts(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """As `gates`, with the two factors of u in its place: the sigmoid and the tanh."""
-        x = ops.matmul(inputs, self.kernel)
+        x = ops.matmul(inputs, as_float(self.kernel, self.compute_dtype))
         split = 3 * self.units
         remember, open_, learn = ops.split(x[..., :split] + self.bias, 3, axis=-1)
-        m = ops.tanh(ops.matmul(ops.relu(remember), self.forget_kernel) + self.forget_bias)
+        forget = as_float(self.forget_kernel, self.compute_dtype)
+        m = ops.tanh(ops.matmul(ops.relu(remember), forget) + self.forget_bias)
         return m, ops.sigmoid(open_), ops.tanh(learn), ops.relu(x[..., split:])
 
     def call(

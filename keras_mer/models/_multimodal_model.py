@@ -1,6 +1,8 @@
 """What the published systems share as Keras models."""
 
+import gc
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -10,6 +12,8 @@ import numpy as np
 from keras_mer._types import Config
 from keras_mer.layers._modalities import check_modalities, in_order
 from keras_mer.models._compile_again import compile_again
+
+USUAL_INT8 = keras.quantizers.Int8QuantizationConfig()
 
 
 class MultimodalModel(keras.Model):
@@ -27,20 +31,27 @@ class MultimodalModel(keras.Model):
     label_names: tuple[str, ...] | None = None
     """What the outputs stand for, if `new_head` was told; `save_entry` keeps it."""
 
+    quantized: str | None = None
+    """`"int8"` once `quantize` has made the kernels whole numbers."""
+
     _frozen: SimpleNamespace | None = None
 
     def get_config(self) -> Config:
-        """The constructor's arguments, not the graph; and whether the trunk is frozen."""
+        """The constructor's arguments, not the graph; and what has been done to it since."""
         frozen = {"trunk_frozen": True} if self.trunk_frozen else {}
-        return {"name": self.name, **self.config, **frozen}
+        quantized = {"quantized": self.quantized} if self.quantized else {}
+        return {"name": self.name, **self.config, **frozen, **quantized}
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: Any = None) -> Self:
         """A model with fresh weights from what `get_config` returned."""
         arguments = dict(config)
         frozen = arguments.pop("trunk_frozen", False)
+        quantized = arguments.pop("quantized", None)
         model = cls(**arguments)
-        if frozen:
+        if quantized:
+            model.quantize(quantized)
+        elif frozen:
             model.freeze_trunk()
         return model
 
@@ -66,6 +77,11 @@ class MultimodalModel(keras.Model):
         ```
         """
         names = named_labels(units)
+        if self.quantized:
+            raise ValueError(
+                f"this {type(self).__name__} is in {self.quantized} and learns no more: give the "
+                "new head to the model that was quantised, train it, and quantise what came of it"
+            )
         config = {
             **self.get_config(),
             "outputs": len(names) if names else units,
@@ -75,6 +91,51 @@ class MultimodalModel(keras.Model):
         copy_weights(self, model, head=False)
         model.label_names = names
         return model
+
+    def quantize(
+        self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Makes the kernels whole numbers of 8 bits: a quarter of their bytes.
+
+        As everywhere in Keras, a `Dense` then multiplies int8 by int8, its inputs rounded
+        row by row. The kernels of convolutions and of recurrent layers are stored in int8 and
+        computed with as floats. Biases, norms and what else is small stay as they are. There
+        is one scale for every output of a kernel; nothing is calibrated, no data are needed.
+        docs/precision.md has what it does to the figures of published entries.
+
+        The model predicts and is saved, by itself and as an entry; it does not learn any more.
+
+        Args:
+            mode: `"int8"`.
+            config: `None`; a configuration would not be saved with the model.
+            filters: `None`; a model is quantised as a whole.
+            **kwargs: what Keras may add.
+
+        Raises:
+            ValueError: if it is quantised to anything else, or twice, or computes in float16.
+
+        Example:
+
+        ```python
+        model = keras_mer.zoo.load("cmmsf_mosi")
+        model.quantize("int8")
+        keras_mer.zoo.save_entry(model, "cmmsf_mosi_int8")
+        ```
+        """
+        # Keras gives a configuration to whom no one has given any.
+        usual = config is None or config.get_config() == USUAL_INT8.get_config()
+        if mode != "int8" or not usual or filters is not None:
+            raise ValueError(
+                f"a {type(self).__name__} is quantised by quantize('int8'), as a whole and "
+                f"without a configuration; received the mode {mode!r}, "
+                f"{'the usual' if usual else 'another'} configuration and the filters {filters!r}"
+            )
+        if self.quantized:
+            raise ValueError(f"this {type(self).__name__} is in {self.quantized} already")
+        with _little_garbage():
+            super().quantize(mode, filters=_can_be_quantized, **kwargs)
+        self.trainable = False
+        self.quantized = mode
 
     @property
     def trunk_frozen(self) -> bool:
@@ -138,6 +199,23 @@ class MultimodalModel(keras.Model):
             self._frozen = None
         if self.compiled:
             compile_again(self, rate)
+
+
+@contextmanager
+def _little_garbage() -> Iterator[None]:
+    """On PyTorch, Keras collects garbage after every `Dense`: what is there now is left out."""
+    if gc.get_freeze_count():  # somebody else's doing
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _can_be_quantized(layer: keras.layers.Layer) -> bool:
+    return type(layer).quantize is not keras.layers.Layer.quantize
 
 
 def trunk_layers(model: Any) -> Iterator[keras.layers.Layer]:

@@ -148,7 +148,7 @@ class DialogueModel(MultimodalModel):
                 "activation": activation,
             },
         )
-        unfold = _PerUtterance(name="per_utterance")
+        unfold = _PerUtterance(dtype="float32", name="per_utterance")
 
         # graph
         real = _until_last(masks)

@@ -95,6 +95,8 @@ def _summary(metadata: Mapping[str, Any]) -> str:
     ]
     if trained != metadata["modalities"]:
         lines.append(f"Trained on {', '.join(trained)} alone.")
+    if metadata.get("quantized"):
+        lines.append(f"Kernels in {metadata['quantized']}: it predicts, and does not learn.")
     if WEIGHTS in metadata["files"]:
         lines.append(_sizes(metadata["files"]))
     else:

@@ -16,7 +16,8 @@ PLAIN_KERAS = ("keras.initializers", "keras.regularizers", "keras.constraints")
 
 _BUILDING = threading.RLock()
 
-KERAS_ARGUMENTS = ("name", "dtype", "trainable")  # of any model, through **kwargs
+# Of any model: what Keras takes through **kwargs, and what `quantize` leaves behind.
+KERAS_ARGUMENTS = ("name", "dtype", "trainable", "quantized")
 
 
 def model_classes() -> dict[str, type[keras.Model]]:
@@ -151,7 +152,7 @@ def _policy(dtype: str | None) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         raise ValueError(
             "dtype is the name of a Keras dtype policy, such as float32, bfloat16 or "
-            f"mixed_float16; received {dtype!r}"
+            f"mixed_float16; received {dtype!r}. For int8, load and call quantize('int8')"
         ) from error
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -48,7 +48,9 @@ def load(
         weights: `False` for the same architecture with fresh weights.
         head: the units of a new head, for labels of your own, or the names of the labels; the
             trunk keeps its weights.
-        dtype: the Keras dtype policy to build the model under, such as `"mixed_float16"`.
+        dtype: the Keras dtype policy to build the model under, such as `"mixed_float16"`;
+            `"float16"` and `"bfloat16"` for predictions alone. For int8, call the loaded
+            model's `quantize("int8")`.
         source: the one place to look for the entry: a folder of entries, or a mirror's
             address. By default KERAS_MER_HOME/entries, the installed package, the cache and
             the mirrors, in this order.
@@ -76,8 +78,11 @@ def load(
     entry = resolve(name, source)
     if weights and not entry.pretrained:
         raise FileNotFoundError(_how_to_train(entry))
+    config = read_json(entry_file(entry, CONFIG))
+    if not weights and isinstance(config.get("config"), dict):
+        config["config"].pop("quantized", None)  # fresh weights are there to learn
     try:
-        model = from_config(read_json(entry_file(entry, CONFIG)), dtype, fresh=not weights)
+        model = from_config(config, dtype, fresh=not weights)
     except ValueError as error:
         raise ValueError(f"the entry {entry.name} ({entry.folder}): {error}") from error
     if weights:

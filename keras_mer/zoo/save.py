@@ -154,6 +154,7 @@ def save_entry(
         "label_names": None if label_names is None else list(label_names),
         "label_range": label_range,
         "parameters": model.count_params(),
+        "quantized": getattr(model, "quantized", None),
         "features": described,
         "split": split,
         "protocol": protocol,

@@ -110,6 +110,9 @@ def test_arguments_that_cannot_be(tmp_path):
     half = keras_mer.models.MCIHN({"text": 4, "audio": 3}, 4, 4, 2, dtype="mixed_bfloat16")
     with pytest.raises(ValueError, match="float32"):
         keras_mer.export(half, tmp_path / "model.onnx", "onnx")
+    model.quantize("int8")
+    with pytest.raises(ValueError, match="this one is in int8: export the model that was quanti"):
+        keras_mer.export(model, tmp_path / "model.onnx", "onnx")
     assert not list(tmp_path.iterdir())
 
 
