@@ -180,8 +180,6 @@ def tasks(model: Any, case: Case, objective: Callable) -> Tasks:
         return sum(step(dict(zip(names, row, strict=False)), row[-1]) for row in loader)
 
     found: Tasks = {"predict": predict}
-    if case.batch == 1:
-        found["predict_compiled"] = predict
     if case.train:
         found["train"] = train
     if case.epoch:
@@ -197,16 +195,12 @@ def keras_tasks(model: Any, case: Case) -> Tasks:
     """The same of a Keras model; the loss is read back, so that the work is done."""
     import keras
 
-    from keras_mer._compiled_model import OFTEN, CompiledModel
+    from keras_mer import _traced
 
+    _traced.OFTEN = 1  # the first call then shows what a trace costs
     model.compile(keras.optimizers.Adam(1e-5), keras_loss_of(case))
     x, y = case.inputs(), case.labels()
     found: Tasks = {"predict": lambda: model.predict_on_batch(x)}
-    if case.batch == 1:
-        compiled = CompiledModel(model)
-        for _ in range(OFTEN):
-            compiled(x)
-        found["predict_compiled"] = lambda: compiled(x)
     if case.train:
         found["train"] = lambda: model.train_on_batch(x, y)
     if case.epoch:

@@ -14,12 +14,7 @@ import numpy as np
 from benchmarks.case import SYSTEMS
 from benchmarks.interleaved import PLAIN, THREADS
 
-TASKS = {
-    "train": "training step",
-    "epoch": "epoch",
-    "predict": "prediction",
-    "predict_compiled": "one row by the Predictor's path",
-}
+TASKS = {"train": "training step", "epoch": "epoch", "predict": "prediction"}
 COLOURS = {"torch": "#d1495b", "jax": "#00798c", "tensorflow": "#edae49"}
 OTHER_COLOURS = ("#555555", "#9a6fb0", "#6b8e23")
 

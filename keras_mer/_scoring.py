@@ -1,11 +1,13 @@
 """What a model predicts, and which modality decided it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
+from keras import tree
 
-from keras_mer._compiled_model import CompiledModel
+from keras_mer._traced import Traced
 from keras_mer.explain._hiding import shares_of
 from keras_mer.explain.fusion_reading import (
     is_mask_gated,
@@ -14,6 +16,14 @@ from keras_mer.explain.fusion_reading import (
 )
 
 PREDICTION = "prediction"
+
+
+def predicting(model: keras.Model) -> Callable[[Mapping[str, np.ndarray]], Any]:
+    """The fastest way from arrays to a model's outputs, as `predict_on_batch` gives them."""
+    if keras.backend.backend() != "torch":
+        return lambda inputs: model.predict_on_batch(dict(inputs))
+    traced = Traced(model)
+    return lambda inputs: tree.map_structure(keras.ops.convert_to_numpy, traced(inputs))
 
 
 class Scoring:
@@ -29,7 +39,7 @@ class Scoring:
         if self._gated:
             outputs = {PREDICTION: model.output, **mask_gated_outputs(model)}
             model = keras.Model(model.input, outputs)
-        self._run = CompiledModel(model)
+        self._run = predicting(model)
 
     def __call__(
         self, inputs: Mapping[str, np.ndarray]

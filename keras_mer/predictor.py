@@ -244,8 +244,9 @@ class Predictor:
                 f"the model reads {_all_of(self.trained_modalities)}; the data set has "
                 f"{_all_of(dataset.modalities) if dataset.modalities else NO_FEATURES}"
             )
-        for name in names if self.preprocessor is not None else ():
-            self.preprocessor.check_origin(name, dataset)
+        if self.preprocessor is not None:
+            for name in names:
+                self.preprocessor.check_origin(name, dataset)
         return self._each_row(dataset, names)
 
     def _each_row(self, dataset: Dataset, names: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -173,13 +173,13 @@ def test_inputs_have_as_many_rows_as_are_given(predictor, rows):
 
 def test_batches_have_few_shapes(predictor, monkeypatch):
     shapes = []
-    predict = predictor.model.predict_on_batch
+    predict = predictor._scoring._run
 
     def noted(inputs):
         shapes.append(tuple(values.shape for values in inputs.values()))
         return predict(inputs)
 
-    monkeypatch.setattr(predictor.model, "predict_on_batch", noted)
+    monkeypatch.setattr(predictor._scoring, "_run", noted)
     rows = [{"text": "a" * (1 + row % 40)} for row in range(200)]
     list(predictor.predict_many(rows, batch_size=16))
     assert len(shapes) == 13
@@ -273,7 +273,7 @@ def test_what_is_no_model_is_refused():
 
 
 def test_a_model_that_gives_no_finite_score_says_so(monkeypatch, predictor):
-    monkeypatch.setattr(predictor.model, "predict_on_batch", lambda inputs: np.full((1, 1), np.nan))
+    monkeypatch.setattr(predictor._scoring, "_run", lambda inputs: np.full((1, 1), np.nan))
     (prediction,) = predictor(text=["a"], errors="report")
     assert prediction.error == "row 0: the model gave no finite result"
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from keras_mer._traced import Traced
 from keras_mer._types import Config
 from keras_mer.layers._modalities import check_modalities, in_order
 from keras_mer.models._compile_again import compile_again
@@ -91,6 +92,18 @@ class MultimodalModel(keras.Model):
         copy_weights(self, model, head=False)
         model.label_names = names
         return model
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """As Keras makes it; on PyTorch, shapes that come often are traced: see `Traced`."""
+        new = force or getattr(self, "predict_function", None) is None
+        made = super().make_predict_function(force)
+        usual = type(self).predict_step is keras.Model.predict_step and not self.jit_compile
+        if new and usual and keras.backend.backend() == "torch":
+            traced = Traced(self)
+            self.predict_function = lambda data: traced(
+                keras.utils.unpack_x_y_sample_weight(data[0])[0]
+            )
+        return made
 
     def quantize(
         self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any

@@ -15,6 +15,8 @@ from keras_mer.training import (
 )
 from keras_mer.training.card_figures import card_figures
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
@@ -95,7 +97,6 @@ def test_predictions_of_something_else_are_refused(runs, tmp_path):
         score_card(own, data=other)
 
 
-@pytest.mark.once
 def test_figures_of_classes_are_over_seeds_and_the_confusion_is_of_all():
     ids, labels = np.array(["a", "b", "c", "d"]), np.array([0, 0, 1, 1])
     right, wrong = np.eye(2)[labels], np.eye(2)[1 - labels]
@@ -111,7 +112,6 @@ def test_figures_of_classes_are_over_seeds_and_the_confusion_is_of_all():
     assert part["calibration"]["bins"] == [{"confidence": 1.0, "accuracy": 0.5, "share": 1.0}]
 
 
-@pytest.mark.once
 def test_every_clip_of_the_folds_counts_once():
     folds = {
         seed: Predicted(np.array([f"{seed}a", f"{seed}b"]), np.array([0, 1]), np.eye(2))
@@ -122,7 +122,6 @@ def test_every_clip_of_the_folds_counts_once():
     assert [(each["class"], each["support"]) for each in part["classes"]] == [("0", 3), ("1", 3)]
 
 
-@pytest.mark.once
 def test_logits_are_turned_into_probabilities_first():
     logits = np.log([[0.8, 0.2], [0.3, 0.7]]) + 5
     run = Predicted(np.array(["a", "b"]), np.array([0, 1]), logits)
@@ -130,7 +129,6 @@ def test_logits_are_turned_into_probabilities_first():
     assert part["calibration"]["error"] == {"mean": pytest.approx(0.25)}
 
 
-@pytest.mark.once
 def test_scores_of_several_outputs_have_no_calibration():
     run = Predicted(np.array(["a"]), np.zeros((1, 2)), np.zeros((1, 2)))
     assert "calibration" not in card_figures({1: run}, None, False)

@@ -11,6 +11,9 @@ from keras_mer.cli import app
 from keras_mer.training import Recipe, SystemHyperModel, search, train
 from keras_mer.training.search_space import check_space
 
+pytestmark = pytest.mark.once
+
+
 SPACE = {
     "training": {"learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "batch_size": [8, 16]},
     "model": {"hidden_units": {"low": 4, "high": 8, "step": 4}},
@@ -47,7 +50,6 @@ def test_the_best_trial_in_validation_is_a_recipe_to_train(tmp_path):
     assert run.valid["mae"] == pytest.approx(figures[0], rel=1e-4)
 
 
-@pytest.mark.once
 def test_a_search_that_was_stopped_goes_on(tmp_path):
     data, told = dataset(), []
     whole = search(recipe(), data, trials=3, folder=tmp_path / "whole")
@@ -69,7 +71,6 @@ def test_a_search_that_was_stopped_goes_on(tmp_path):
         search(recipe(), data, seed=2, folder=tmp_path / "stopped")
 
 
-@pytest.mark.once
 @pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning")  # keras-tuner's
 def test_tuners_of_keras_tuner_take_it(tmp_path):
     import keras_tuner
@@ -84,7 +85,6 @@ def test_tuners_of_keras_tuner_take_it(tmp_path):
     assert set(loaded.config["features"]) == {"text", "audio"}
 
 
-@pytest.mark.once
 def test_a_gaussian_process_may_choose(tmp_path):
     found = search(recipe(), dataset(), trials=2, folder=tmp_path, tuner="bayesian")
     assert len(found.trials) == 2
@@ -92,7 +92,6 @@ def test_a_gaussian_process_may_choose(tmp_path):
         search(recipe(), dataset(), folder=tmp_path, tuner="hyperband")
 
 
-@pytest.mark.once
 def test_what_fails_in_every_trial_is_named(tmp_path):
     wrong = recipe(search={"model": {"hiden_units": [4, 8]}})
     with pytest.raises(TypeError, match="hiden_units"):
@@ -102,7 +101,6 @@ def test_what_fails_in_every_trial_is_named(tmp_path):
         search(wild, dataset(), folder=tmp_path / "wild")
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("space", "message"),
     [
@@ -121,7 +119,6 @@ def test_a_space_that_cannot_be_is_named(space, message):
         check_space(recipe(search=space))
 
 
-@pytest.mark.once
 def test_the_command_writes_the_best_recipe(tmp_path):
     dataset().save(tmp_path / "data.npz")
     recipe().write(tmp_path / "recipe.toml")
@@ -138,7 +135,6 @@ def test_the_command_writes_the_best_recipe(tmp_path):
     assert len(kept) == 2
 
 
-@pytest.mark.once
 def test_what_data_tell_is_not_written(tmp_path):
     own = {"name": "own", "search": SPACE, "model": {"class": "LateFusionNetwork"}}
     search(Recipe.from_dict({**own, "training": {"epochs": 1}}), dataset(), 1, folder=tmp_path)
