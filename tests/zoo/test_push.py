@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_hub import downloaded
 from typer.testing import CliRunner
 
 from keras_mer import _files, zoo
@@ -166,7 +167,6 @@ class TestHub:
     def hub(self, tmp_path, monkeypatch):
         """A Hub whose repositories are folders; `failures` by the name of the call."""
         huggingface_hub = pytest.importorskip("huggingface_hub")
-        errors = pytest.importorskip("huggingface_hub.errors")
         root = tmp_path / "hub"
 
         class Hub:
@@ -198,12 +198,7 @@ class TestHub:
 
         def download(repo, file, revision=None, local_dir=None):
             Hub().answer("download")
-            if not (root / repo / file).is_file():
-                raise errors.RemoteEntryNotFoundError.__new__(errors.RemoteEntryNotFoundError)
-            path = Path(local_dir, file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes((root / repo / file).read_bytes())
-            return str(path)
+            return downloaded(root, repo, file, local_dir)
 
         monkeypatch.setattr(huggingface_hub, "HfApi", Hub)
         monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
