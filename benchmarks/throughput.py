@@ -4,7 +4,7 @@
 
 Sentences come from a .txt file, utterances of precomputed features from a folder. Every
 measurement is one command in a process of its own, from start to exit. Time should rise as the
-rows do, memory not at all.
+rows do, memory (where the system tells it apart, without the pages of mapped files) not at all.
 """
 
 import argparse
@@ -62,26 +62,38 @@ KINDS: dict[str, Callable[[Path, int, str], Path]] = {
 
 
 def measured(entry: str, source: Path, out: Path) -> dict[str, float]:
-    """Seconds and the most MiB of one run of the command."""
+    """Seconds of one run of the command, and the most MiB that it held, files apart."""
     arguments = ["predict", entry, "--input", str(source), "--output", "csv", "--out", str(out)]
-    began = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-c", CLI, *arguments],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        said = process.stderr.read() if process.stderr else ""
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"keras-mer {' '.join(arguments)} failed: {said[-2000:]}")
-    seconds = time.perf_counter() - began
+    began, peak = time.perf_counter(), 0.0
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CLI, *arguments],
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stderr=said,
+        )
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            peak = max(peak, held(process.pid))
+            time.sleep(0.1)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(ended[1])
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"keras-mer {' '.join(arguments)} failed: {said.read()[-2000:]}")
+    usage = ended[2]
     return {
         "seconds": seconds,
         "processor_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_mib": usage.ru_maxrss / 1024,
+        "peak_mib": peak or usage.ru_maxrss / 1024,
     }
+
+
+def held(process: int) -> float:
+    """MiB of a process but for the pages of mapped files, which the system may drop; or 0."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon"))
 
 
 def exponent(found: list[dict[str, float]]) -> float:
