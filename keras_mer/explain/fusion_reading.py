@@ -112,10 +112,7 @@ def _why_none(model: keras.Model) -> str:
 
 
 def _mask_gated(model: Any, inputs: Mapping[str, Any], batch_size: int) -> FusionReading:
-    def tensors() -> Any:
-        return mask_gated_outputs(model)
-
-    read = tensors_inside(model, "gates", tensors, inputs, batch_size)
+    read = tensors_inside(model, "gates", lambda: mask_gated_outputs(model), inputs, batch_size)
     return mask_gated_reading(model, read, inputs)
 
 

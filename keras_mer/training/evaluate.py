@@ -18,13 +18,12 @@ from keras_mer.training.shared_recipe import protocol_of
 def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
     """The model's predictions on a split and the true labels, as arrays."""
     # Dialogues have a prediction per utterance, which batches of other lengths would not fit.
-    batches = batches_for(model, dataset, split, batch_size)
-    if isinstance(batches, DialogueBatches):
-        y_pred = batches.utterances(model.predict(batches, verbose=0))
-    else:
-        batches = batches_for(model, dataset, split, batch_size, by_length=True)
-        y_pred = batches.in_order(model.predict(batches, verbose=0))
-    return y_pred, dataset.subset(split).labels
+    whole = getattr(model, "reads_dialogues", False)
+    options = {} if whole else {"by_length": True}
+    batches = batches_for(model, dataset, split, batch_size, **options)
+    y_pred = model.predict(batches, verbose=0)
+    in_order = batches.utterances if isinstance(batches, DialogueBatches) else batches.in_order
+    return in_order(y_pred), dataset.subset(split).labels
 
 
 def evaluate(
