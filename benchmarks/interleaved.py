@@ -29,6 +29,9 @@ CONTENDERS = (PLAIN, *BACKENDS)
 THREADS = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
 TOLERANCE = 1e-4
 WARM_UP = 2
+WARM_CALLS, WARM_SECONDS = 40, 5.0
+"""Of a prediction before its first round: PyTorch's is traced once a shape has come often. The
+seconds end it early where a call is so long that a trace is of no account."""
 
 Tasks = dict[str, Callable[[], object]]
 
@@ -139,7 +142,19 @@ def prepared(module: Any, backend: str, case: Case) -> tuple[Tasks, dict[str, An
     # Before training, which moves the weights.
     answer["output"] = np.asarray((compared or tasks["predict"])()).tolist()
     call([name for name in tasks if name not in answer["first"]])
+    for name in tasks:
+        if name.startswith("predict"):
+            warm(tasks[name])
     return tasks, answer
+
+
+def warm(task: Callable[[], object]) -> None:
+    """Calls a prediction until what is prepared for later calls has been."""
+    end = time.perf_counter() + WARM_SECONDS
+    for _ in range(WARM_CALLS):
+        task()
+        if time.perf_counter() > end:
+            return
 
 
 def forget_peak() -> float:

@@ -19,6 +19,7 @@ from keras_mer.cli.export import export
 from keras_mer.cli.extract import extract
 from keras_mer.cli.predict import predict
 from keras_mer.cli.push import push
+from keras_mer.cli.quantize import quantize
 from keras_mer.cli.reproduce import reproduce
 from keras_mer.cli.search import search
 from keras_mer.cli.sources import app as sources_app
@@ -67,6 +68,7 @@ app.command("reproduce")(reproduce)
 app.command("compare")(compare)
 app.command("extract")(extract)
 app.command("export")(export)
+app.command("quantize")(quantize)
 app.command("push")(push)
 app.command("list")(show_list)
 app.command("card")(show_card)

@@ -9,6 +9,7 @@ from keras_mer.training.evaluate import evaluate, evaluate_subsets
 from keras_mer.training.predicted import Predicted
 from keras_mer.training.publish import publish
 from keras_mer.training.publish_recipe import publish_recipe
+from keras_mer.training.quantize_entry import quantize_entry
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.reproduce import ReproducedFigure, Reproduction, reproduce
 from keras_mer.training.score_card import score_card
@@ -38,6 +39,7 @@ __all__ = [
     "evaluate_subsets",
     "publish",
     "publish_recipe",
+    "quantize_entry",
     "reproduce",
     "score_card",
     "search",

@@ -122,9 +122,11 @@ def _results(metadata: Mapping[str, Any]) -> str:
     paper = (metadata.get("paper") or {}).get("metrics") or {}
     if not metrics and not paper:
         return ""
-    rows = [["metric", "ours"] + (["paper"] if paper else [])]
+    columns = {"ours": metrics, "in float32": _in_float32(metadata), "paper": paper}
+    columns = {title: figures for title, figures in columns.items() if figures or title == "ours"}
+    rows = [["metric", *columns]]
     for name in dict.fromkeys([*metrics, *paper]):
-        rows.append([name, _figure(metrics.get(name))] + ([_figure(paper.get(name))] * bool(paper)))
+        rows.append([name, *(_figure(figures.get(name)) for figures in columns.values())])
     about = [
         f"{label} {value}"
         for label, value in (
@@ -144,6 +146,11 @@ def _results(metadata: Mapping[str, Any]) -> str:
         f"**Ours and the paper's.** {why.strip()}" if why else "",
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _in_float32(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures of the weights that `quantize_entry` rounded."""
+    return (metadata.get("float32") or {}).get("metrics") or {}
 
 
 def _meanings(metadata: Mapping[str, Any]) -> str:
