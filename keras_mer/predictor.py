@@ -20,8 +20,10 @@ from keras_mer.layers._modalities import modality_order
 
 DIALOGUE, ID = "dialogue", "id"
 RAW = {"text": "text", "audio": "clips", "video": "clips"}
+CLIPS = ("audio", "video")
 SENTIMENTS = ("negative", "neutral", "positive")
 NO_FEATURES = "no features; keras-mer extract makes them of clips and texts"
+LOOK_AHEAD = 8  # batches, where nobody waits for the first result
 NAMED_ROWS = 10  # in one error; the rest is counted
 
 Row = Mapping[str, Any]
@@ -141,7 +143,7 @@ class Predictor:
         if errors not in ("raise", "report"):
             raise ValueError(f'`errors` must be "raise" or "report"; received {errors!r}')
         rows = self._rows({"text": text, "audio": audio, "video": video}, dialogue)
-        predictions = list(self.predict_many(rows))
+        predictions = list(self.predict_many(rows, look_ahead=LOOK_AHEAD))
         bad = [prediction.error for prediction in predictions if prediction.error]
         if bad and errors == "raise":
             more = f"; and {len(bad) - NAMED_ROWS} more" if len(bad) > NAMED_ROWS else ""
@@ -181,7 +183,7 @@ class Predictor:
             ValueError: if a row is bad.
         """
         rows = self._rows({"text": text, "audio": audio, "video": video}, dialogue)
-        inputs, _ = self._arranged([self._checked(row) for row in rows], rows)
+        inputs, _ = self._arranged(self._encoded([self._checked(row) for row in rows]), rows)
         count = len(rows)
         if self.reads_dialogues:
             count = int(consecutive([row.get(DIALOGUE) for row in rows])[-1]) + 1
@@ -200,7 +202,11 @@ class Predictor:
         ]
 
     def predict_many(
-        self, rows: Iterable[Row | Exception], batch_size: int = 64, first_row: int = 0
+        self,
+        rows: Iterable[Row | Exception],
+        batch_size: int = 64,
+        first_row: int = 0,
+        look_ahead: int = 1,
     ) -> Iterator[Prediction]:
         """Predictions for a stream of any length, in order and in bounded memory.
 
@@ -213,17 +219,23 @@ class Predictor:
                 is passed over.
             batch_size: how many rows are scored at once; more, to the end of a dialogue.
             first_row: the number of the first row in error messages.
+            look_ahead: how many batches of texts and features are read before the first is
+                scored, so that rows of like length are scored together. More is faster, holds
+                more, and makes the first results wait; a clip is never waited for.
         """
-        if batch_size < 1:
-            raise ValueError(f"`batch_size` must be 1 or more; received {batch_size}")
+        if batch_size < 1 or look_ahead < 1:
+            raise ValueError(
+                "`batch_size` and `look_ahead` must be 1 or more; "
+                f"received {batch_size} and {look_ahead}"
+            )
         stream = iter(rows)
         if self.reads_dialogues:
-            batches = whole_dialogues(stream, batch_size)
+            windows = whole_dialogues(stream, batch_size)
         else:
-            batches = iter(lambda: list(islice(stream, batch_size)), [])
-        for batch in batches:
-            yield from self._predict_batch(batch, first_row)
-            first_row += len(batch)
+            windows = _windows(stream, batch_size, look_ahead)
+        for window in windows:
+            yield from self._predict_window(window, first_row, batch_size)
+            first_row += len(window)
 
     def rows_of(self, dataset: Dataset) -> Iterator[dict[str, Any]]:
         """The rows of a data set of features, in its order, for `predict_many`.
@@ -256,28 +268,45 @@ class Predictor:
             named = {ID: str(dataset.ids[index]), DIALOGUE: str(dataset.dialogues[index])}
             yield there | named
 
-    def _predict_batch(self, batch: Sequence[Row | Exception], first: int) -> list[Prediction]:
-        predictions: list[Prediction | None] = [None] * len(batch)
+    def _predict_window(
+        self, window: Sequence[Row | Exception], first: int, batch_size: int
+    ) -> list[Prediction]:
+        predictions: list[Prediction | None] = [None] * len(window)
         good: list[int] = []
         checked: list[dict[str, Any]] = []
-        for index, row in enumerate(batch):
+        for index, row in enumerate(window):
             try:
                 checked.append(self._checked(row))
                 good.append(index)
             except ValueError as error:
                 predictions[index] = Prediction(error=f"row {first + index}: {error}")
         if good:
-            inputs, per_row = self._arranged(checked, [batch[index] for index in good])
-            scores, decided = self._scoring(inputs)
-            outputs = per_row(np.asarray(scores, dtype="float64"))
-            shares = {m: per_row(x[..., None])[:, 0] for m, x in decided.items()}
-            for place, index in enumerate(good):
-                own = {name: float(values[place]) for name, values in shares.items()}
-                result = self._results.read(outputs[place], own)
-                predictions[index] = result or Prediction(
+            rows = [window[index] for index in good]
+            for place, output, shares in self._scored(checked, rows, batch_size):
+                index = good[place]
+                predictions[index] = self._results.read(output, shares) or Prediction(
                     error=f"row {first + index}: the model gave no finite result"
                 )
         return [prediction for prediction in predictions if prediction is not None]
+
+    def _scored(
+        self, checked: Sequence[Mapping[str, Any]], rows: Sequence[Any], batch_size: int
+    ) -> Iterator[tuple[int, np.ndarray, dict[str, float]]]:
+        """Each row's place, what the model gives for it, and the shares: short rows first."""
+        features = self._encoded(checked)
+        order = np.arange(len(rows))
+        if not self.reads_dialogues:
+            steps = np.sum([each.lengths for each in features.values()], axis=0)
+            order = np.argsort(steps, kind="stable")
+        size = len(rows) if self.reads_dialogues else batch_size
+        for places in np.split(order, range(size, len(order), size)):
+            of_batch = {name: each.take(places) for name, each in features.items()}
+            inputs, per_row = self._arranged(of_batch, [rows[place] for place in places])
+            scores, decided = self._scoring(inputs)
+            outputs = per_row(np.asarray(scores, dtype="float64"))
+            shares = {m: per_row(x[..., None])[:, 0] for m, x in decided.items()}
+            for index, place in enumerate(places):
+                yield place, outputs[index], {m: float(own[index]) for m, own in shares.items()}
 
     @cached_property
     def _scoring(self) -> Any:
@@ -452,10 +481,9 @@ class Predictor:
         return features
 
     def _arranged(
-        self, checked: Sequence[Mapping[str, Any]], rows: Sequence[Any]
+        self, features: Mapping[str, Ragged], rows: Sequence[Any]
     ) -> tuple[dict[str, np.ndarray], Callable[[np.ndarray], np.ndarray]]:
         """The model's inputs, and what picks the rows' results from its outputs."""
-        features = self._encoded(checked)
         if not self.reads_dialogues:
             return self._padded(features), lambda outputs: outputs
         dialogues = consecutive([row.get(DIALOGUE) for row in rows])
@@ -543,6 +571,24 @@ class _Results:
 def _few(steps: int) -> int:
     """As many steps or more, one of few numbers."""
     return bucket(steps, smallest=8)
+
+
+def _windows(
+    stream: Iterator[Row | Exception], batch_size: int, look_ahead: int
+) -> Iterator[list[Row | Exception]]:
+    """A few batches at a time; one, where a row is a clip, which takes long to read."""
+    while window := list(islice(stream, batch_size)):
+        for _ in range(look_ahead - 1):
+            if any(_is_clip(row) for row in window[-batch_size:]):
+                break
+            window += islice(stream, batch_size)
+        yield window
+
+
+def _is_clip(row: Row | Exception) -> bool:
+    if not isinstance(row, Mapping):
+        return False
+    return any(isinstance(row.get(name), str | os.PathLike) for name in CLIPS)
 
 
 def _filled_up(array: np.ndarray, steps: int) -> np.ndarray:

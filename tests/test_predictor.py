@@ -165,6 +165,31 @@ def test_a_stream_is_read_batch_by_batch(predictor):
     assert len(read) == 8
 
 
+def test_looking_ahead_scores_like_lengths_together_and_waits_for_no_clip(predictor, monkeypatch):
+    rows = [{"text": "a" * (1 + 7 * row % 40)} for row in range(32)]
+    rows[5] = {"text": ""}
+    expected = list(predictor.predict_many(rows))
+    steps, predict = [], predictor._scoring._run
+
+    def noted(inputs):
+        steps.append(inputs["text"].shape[1])
+        return predict(inputs)
+
+    monkeypatch.setattr(predictor._scoring, "_run", noted)
+    found = list(predictor.predict_many(rows, batch_size=8, look_ahead=4))
+    assert [p.score for p in found] == pytest.approx([p.score for p in expected])
+    assert found[5].error == expected[5].error
+    assert steps == sorted(steps)
+    assert steps[0] < steps[-1]
+
+    read = []
+    clips = ({"audio": "none.wav"} for _ in iter(lambda: read.append(0), 1))
+    assert next(predictor.predict_many(clips, batch_size=2, look_ahead=4)).error
+    assert len(read) == 2
+    with pytest.raises(ValueError, match="`look_ahead` must be 1 or more; received 2 and 0"):
+        next(predictor.predict_many(rows, batch_size=2, look_ahead=0))
+
+
 @pytest.mark.parametrize("rows", [1, 3, 18])
 def test_inputs_have_as_many_rows_as_are_given(predictor, rows):
     inputs = predictor.inputs(audio=[audio(1.0)] * rows)

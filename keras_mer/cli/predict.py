@@ -77,13 +77,15 @@ def predict(
     columns[DIALOGUE] = dialogue_column
     with _opened(given, input, columns) as source, _sink(out) as file:
         with quiet_start():
-            from keras_mer.predictor import Predictor
+            from keras_mer.predictor import LOOK_AHEAD, Predictor
 
             predictor = Predictor(name)
         rows = source if isinstance(source, Iterable) else predictor.rows_of(source)
         write = writer(output.value, file, RAW if rows is source else NAMED)
         total = failed = 0
-        for total, row, prediction in _scored(predictor, rows):
+        # Lines of the standard input may come one by one, from somebody who waits.
+        look_ahead = 1 if input == "-" else LOOK_AHEAD
+        for total, row, prediction in _scored(predictor, rows, look_ahead):
             if prediction.error:
                 failed += 1
                 say(prediction.error)
@@ -122,7 +124,9 @@ def _sink(out: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _scored(predictor: "Predictor", rows: Iterable[Row]) -> Iterator[tuple[int, Any, "Prediction"]]:
+def _scored(
+    predictor: "Predictor", rows: Iterable[Row], look_ahead: int
+) -> Iterator[tuple[int, Any, "Prediction"]]:
     """Each row's number from 1, the row, and what the model makes of it."""
     waiting: deque[Row] = deque()
 
@@ -131,6 +135,6 @@ def _scored(predictor: "Predictor", rows: Iterable[Row]) -> Iterator[tuple[int, 
             waiting.append(row)
             yield row
 
-    predictions = predictor.predict_many(remembered(), first_row=1)
+    predictions = predictor.predict_many(remembered(), first_row=1, look_ahead=look_ahead)
     for number, prediction in enumerate(predictions, start=1):
         yield number, waiting.popleft(), prediction

@@ -24,12 +24,20 @@ class FeatureCache:
         path: the file; it and its folder are made when the first row is stored.
         dimension: the length of every vector.
         patience: the seconds to wait for another process's turn.
+        most_bytes: of the file; beyond it the oldest rows make room. `None` keeps all.
     """
 
-    def __init__(self, path: Path, dimension: int, patience: float = 10.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dimension: int,
+        patience: float = 10.0,
+        most_bytes: int | None = None,
+    ) -> None:
         self.path = path
         self.dimension = dimension
         self.patience = patience
+        self.most_bytes = most_bytes
         self.readable = True
         self.writable = True
 
@@ -76,9 +84,24 @@ class FeatureCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._connect()) as connection, connection:
                 connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", packed)
+                self._make_room(connection)
         except (sqlite3.Error, OSError) as error:
             self.writable = False
             self._say("written", error)
+
+    def _make_room(self, connection: sqlite3.Connection) -> None:
+        """Drops the oldest eighth of a file that is too large; its pages take what comes next."""
+        if self.most_bytes is None:
+            return
+        pages, free, size = (
+            connection.execute(f"PRAGMA {what}").fetchone()[0]
+            for what in ("page_count", "freelist_count", "page_size")
+        )
+        if (pages - free) * size > self.most_bytes:
+            connection.execute(
+                "DELETE FROM features WHERE rowid <= "
+                "(SELECT min(rowid) + (max(rowid) - min(rowid)) / 8 FROM features)"
+            )
 
     def _connect(self) -> sqlite3.Connection:
         """A connection for one call: nothing is shared between threads or forks."""

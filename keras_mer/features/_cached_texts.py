@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keras_mer.data import Ragged
 
 LONG_WORK = 256  # texts; below it a progress bar is more noise than news
+MOST_BYTES = 4 * 2**30  # of one encoder's cache: some seventy thousand sentences
 
 
 class CachedTexts(ABC):
@@ -81,7 +82,7 @@ class CachedTexts(ABC):
     def _cached(self) -> FeatureCache:
         extractor = re.sub(r"[^\w.-]+", "-", self.specification["extractor"])
         name = f"{extractor[-60:]}-{self._digest.hexdigest()[:16]}.sqlite3"
-        return FeatureCache(home() / "features" / name, self.dimension)
+        return FeatureCache(home() / "features" / name, self.dimension, most_bytes=MOST_BYTES)
 
     @cached_property
     def _digest(self) -> "hashlib._Hash":

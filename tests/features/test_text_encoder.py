@@ -13,6 +13,7 @@ from minilm import need_minilm
 
 from keras_mer.data._specification import differing_setting
 from keras_mer.features import TextEncoder, _minilm
+from keras_mer.features._cache import FeatureCache
 
 
 class WordTokenizer:
@@ -187,6 +188,19 @@ def test_a_cache_that_cannot_be_written_is_still_read(network, tmp_path):
         encoder.encode(["c"])
     encoder.encode(["a b", "c"])
     assert len(network.shapes) == computed + 2  # "c" twice, "a b" never
+
+
+def test_a_cache_that_is_full_drops_its_oldest_rows(tmp_path):
+    most = 2**18
+    cache = FeatureCache(tmp_path / "rows.sqlite3", 64, most_bytes=most)
+    keys = [bytes([i]) for i in range(100)]
+    for i, key in enumerate(keys):
+        cache.put({key: (np.full((50, 64), i, "float32"), False)})
+    assert cache.path.stat().st_size < 1.2 * most
+    known = cache.known(keys)
+    assert 10 < len(known) < 25
+    assert known == set(keys[-len(known) :])
+    assert cache.get(keys[-1:])[keys[-1]][0].mean() == 99
 
 
 @pytest.mark.once
