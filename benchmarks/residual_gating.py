@@ -1,10 +1,11 @@
 """The residual gating network by its scan, step by step, and as plain PyTorch's loop.
 
-Batch 32, 128 units a direction, 256 features. Before anything is timed, the states and one
+128 units a direction, 256 features. Before anything is timed, the states and one
 step of gradient descent are the same in all: the gradients are, too.
 """
 
 import argparse
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from benchmarks.interleaved import BACKENDS, Tasks, compare
 from benchmarks.plain import fill, gating_cell, tasks
 from benchmarks.report import print_tables, write_json
 
-DIM, UNITS, BATCH = 256, 128, 32
+DIM, UNITS = 256, 128
 DIRECTIONS = ("forward", "backward")
 RATE = 100.0
 """Of the descent: the mean over batch and units makes gradients small."""
@@ -116,16 +117,23 @@ def plain(case: Case) -> Tasks:
     return {**found, "compared": compared}
 
 
+def label_of(batch: int, steps: int) -> dict[str, Any]:
+    return {"system": "RGN", "steps": steps, "batch": batch}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--steps", type=int, nargs="+", default=[50, 500, 2000])
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--backends", nargs="+", default=list(BACKENDS), choices=BACKENDS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="a folder for residual_gating.json")
     arguments = parser.parse_args()
     cases = [
-        Case("residual_gating", {"x": DIM}, {"x": n}, BATCH, label={"system": "RGN", "steps": n})
-        for n in sorted(arguments.steps)
+        Case("residual_gating", {"x": DIM}, {"x": n}, batch, label=label_of(batch, n))
+        for batch, n in sorted(
+            product(arguments.batches, arguments.steps), key=lambda size: size[0] * size[1]
+        )
     ]
     results = compare(cases, arguments.rounds, arguments.backends)
     print_tables(results)
