@@ -27,11 +27,12 @@ PLAIN = "plain PyTorch"
 BACKENDS = ("torch", "jax", "tensorflow")
 CONTENDERS = (PLAIN, *BACKENDS)
 THREADS = os.environ.get("OMP_NUM_THREADS", str(os.cpu_count()))
+THREAD_SETTINGS = (
+    *("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+    *("PJRT_NPROC", "NPROC"),  # JAX's
+)
 TOLERANCE = 1e-4
 WARM_UP = 2
-WARM_CALLS, WARM_SECONDS = 40, 5.0
-"""Of a prediction before its first round: PyTorch's is traced once a shape has come often. The
-seconds end it early where a call is so long that a trace is of no account."""
 
 Tasks = dict[str, Callable[[], object]]
 
@@ -51,7 +52,7 @@ class Worker:
         environment = {
             **os.environ,
             "KERAS_BACKEND": "torch" if backend == PLAIN else backend,
-            "OMP_NUM_THREADS": THREADS,
+            **dict.fromkeys(THREAD_SETTINGS, THREADS),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         self.process = subprocess.Popen(
@@ -95,9 +96,13 @@ class Worker:
 def serve(backend: str) -> None:
     """A worker's loop, one JSON object a line in and one out."""
     from benchmarks.plain import settle
+    from keras_mer._memory import keep_freed_memory
 
+    if hasattr(os, "sched_setaffinity"):  # no thread of anybody's goes beyond
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(THREADS)])
     settle(backend)
     if backend != PLAIN:
+        keep_freed_memory()  # as the commands that train do
         importlib.import_module("keras_mer")
     tasks: Tasks = {}
     before = 0.0
@@ -142,19 +147,7 @@ def prepared(module: Any, backend: str, case: Case) -> tuple[Tasks, dict[str, An
     # Before training, which moves the weights.
     answer["output"] = np.asarray((compared or tasks["predict"])()).tolist()
     call([name for name in tasks if name not in answer["first"]])
-    for name in tasks:
-        if name.startswith("predict"):
-            warm(tasks[name])
     return tasks, answer
-
-
-def warm(task: Callable[[], object]) -> None:
-    """Calls a prediction until what is prepared for later calls has been."""
-    end = time.perf_counter() + WARM_SECONDS
-    for _ in range(WARM_CALLS):
-        task()
-        if time.perf_counter() > end:
-            return
 
 
 def forget_peak() -> float:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.interleaved import warm
+from keras_mer._traced import OFTEN
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16", "int8")
 BATCH = 64
@@ -47,7 +47,8 @@ def times(models: dict[str, Any], batches: dict[str, Any], rounds: int) -> dict[
     """Per precision the median time of a prediction of one batch, over that of float32."""
     seconds: dict[str, list[float]] = {precision: [] for precision in models}
     for precision, model in models.items():
-        warm(lambda m=model, x=batches[precision]: m.predict_on_batch(x))
+        for _ in range(OFTEN + 1):  # PyTorch then predicts by a trace
+            model.predict_on_batch(batches[precision])
     for _ in range(rounds):
         for precision, model in models.items():
             start = time.perf_counter()

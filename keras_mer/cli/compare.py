@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_mer._memory import keep_freed_memory
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, command
 from keras_mer.cli._reading import Format, Options, reader_options
@@ -60,6 +61,8 @@ def compare(
     with quiet_start():
         from keras_mer.data import read
         from keras_mer.training import compare as compared
+
+        keep_freed_memory()
 
     chosen = None if systems is None else [name.strip() for name in systems.split(",")]
     options = reader_options(option, False) | ({"split": split} if split else {})

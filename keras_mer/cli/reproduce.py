@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from keras_mer._memory import keep_freed_memory
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, Entry, command
 from keras_mer.cli._run_progress import RunProgress
@@ -31,6 +32,8 @@ def reproduce(
         from keras_mer.training import Recipe
         from keras_mer.training import reproduce as again
         from keras_mer.zoo.resolve import entry_file, resolve
+
+        keep_freed_memory()
 
     entry = resolve(name)
     chosen = list(range(1, seeds + 1)) if seeds else entry.metadata["seeds"]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_mer._memory import keep_freed_memory
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, command
 from keras_mer.cli._run_progress import run_bar
@@ -34,6 +35,8 @@ def search(
     """
     with quiet_start():
         from keras_mer.training import search as searched
+
+        keep_freed_memory()
 
     with run_bar() as bar:
         task = bar.add_task("trials", total=trials, figures="")

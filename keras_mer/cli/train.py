@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from keras_mer._memory import keep_freed_memory
 from keras_mer._quiet import quiet_start
 from keras_mer.cli._command import Debug, command
 from keras_mer.cli._run_progress import RunProgress
@@ -39,6 +40,8 @@ def train(
         from keras_mer import metrics
         from keras_mer.training import Recipe, publish, train_seeds
         from keras_mer.training.train_seeds import shown
+
+        keep_freed_memory()
 
     path = _recipe_file(recipe)
     read = Recipe.read(path)
