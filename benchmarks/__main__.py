@@ -1,10 +1,10 @@
 """Every system on every backend, beside the same network in plain PyTorch.
 
 Training steps, epochs (of a few batches, with shuffling) and predictions, in the sizes of corpora,
-all steps real. Figures: the median's ratio to plain PyTorch's, its quartiles, the seconds of the
-first calls, which compile, and the largest resident size of each process. CM-MSF also runs beside
-MulT, in plain PyTorch, on the same data. Batches in which more steps than `--most` come together
-are left out, and named.
+all steps real, or with `--padded` some. Figures: the median's ratio to plain PyTorch's, its
+quartiles, the seconds of the first calls, which compile, and the largest resident size of each
+process. CM-MSF also runs beside MulT, in plain PyTorch, on the same data. Batches in which more
+steps than `--most` come together are left out, and named.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from benchmarks.case import SIZES, SYSTEMS, Case, case_of
+from benchmarks.case import PADDED, SIZES, SYSTEMS, Case, case_of
 from benchmarks.interleaved import BACKENDS, compare
 from benchmarks.report import draw, print_tables, words, write_json
 
@@ -33,7 +33,12 @@ def main() -> None:
     for done, (system, size, steps) in enumerate(groups, 1):
         cases = cases_of(system, size, steps, arguments)
         if cases:
-            found = compare(cases, arguments.rounds, arguments.backends, PEERS.get(system))
+            found = compare(
+                cases,
+                arguments.rounds,
+                arguments.backends,
+                None if arguments.padded else PEERS.get(system),
+            )
             print_tables(found)
             results += found
         if arguments.out and results:
@@ -51,7 +56,7 @@ def cases_of(
     cases = []
     for batch in sorted(arguments.batches):
         epoch = EPOCH_BATCHES if batch == EPOCH_BATCH else 0
-        case = case_of(system, size, tuple(steps), batch, epoch)
+        case = case_of(system, size, tuple(steps), batch, epoch, arguments.padded)
         if batch * sum(case.steps.values()) > arguments.most:
             print(f"left out, more than {arguments.most} steps in a batch: {words(case.label)}")
         else:
@@ -65,7 +70,7 @@ def parsed() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--systems", type=listed, default=list(SYSTEMS), metavar="A,B")
+    parser.add_argument("--systems", type=listed, metavar="A,B")
     parser.add_argument("--sizes", type=listed, default=["mosi", "iemocap"], metavar="A,B")
     parser.add_argument("--backends", type=listed, default=list(BACKENDS), metavar="A,B")
     parser.add_argument("--batches", type=listed, default=["1", "32", "256"], metavar="N,N")
@@ -78,10 +83,17 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=15, help="how often each task is timed")
     parser.add_argument("--most", type=int, default=40_000, help="most steps in one batch")
+    parser.add_argument(
+        "--padded",
+        action="store_true",
+        help="rows of unequal lengths, which plain PyTorch packs and masks; cmmsf alone",
+    )
     parser.add_argument("--quick", action="store_true", help="two rows of a few steps")
     parser.add_argument("--out", type=Path, help="a folder for speed.json and speed.png")
     arguments = parser.parse_args()
-    choices = (("systems", SYSTEMS), ("sizes", SIZES), ("backends", BACKENDS))
+    systems = PADDED if arguments.padded else SYSTEMS
+    choices = (("systems", systems), ("sizes", SIZES), ("backends", BACKENDS))
+    arguments.systems = arguments.systems or list(systems)
     for name, known in choices:
         unknown = [value for value in getattr(arguments, name) if value not in known]
         if unknown:

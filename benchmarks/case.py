@@ -18,6 +18,9 @@ CLASSES = {"mosi": 1, "mosei": 1, "iemocap": 6}
 FOALNET = {"audio": 1024, "video": 768}
 """Foal-Net reads WavLM and CLIP, whatever the corpus."""
 
+PADDED = ("cmmsf",)
+"""Systems whose plain form knows padding."""
+
 SYSTEMS = {
     "cmmsf": "CM-MSF",
     "msrg": "MSRG",
@@ -40,6 +43,7 @@ class Case:
         classes: size of the prediction, 1 for a score.
         epoch: how many batches the epoch has; 0 for none.
         train: whether training is timed, or the prediction alone.
+        padded: whether rows end before the last step, as those of a corpus do.
         label: what tells it from others.
     """
 
@@ -50,6 +54,7 @@ class Case:
     classes: int = 1
     epoch: int = 0
     train: bool = True
+    padded: bool = False
     label: Mapping[str, object] = field(default_factory=dict)
 
     def sequences(self, rows: int | None = None) -> dict[str, np.ndarray]:
@@ -58,11 +63,19 @@ class Case:
         shapes = {m: (rows or self.batch, self.steps[m], w) for m, w in self.widths.items()}
         return {m: rng.standard_normal(shape, "float32") for m, shape in shapes.items()}
 
+    def masks(self, rows: int | None = None) -> dict[str, np.ndarray]:
+        """(rows, time) bool of each modality: all steps, or of each row a quarter to all."""
+        rng = np.random.default_rng(2)
+        found = {}
+        for m, steps in self.steps.items():
+            least = steps // 4 if self.padded else steps
+            lengths = rng.integers(least, steps, rows or self.batch, endpoint=True)
+            found[f"{m}_mask"] = np.arange(steps) < np.maximum(lengths, 1)[:, None]
+        return found
+
     def inputs(self, rows: int | None = None) -> dict[str, np.ndarray]:
-        """The sequences and their masks, all steps real."""
-        sequences = self.sequences(rows)
-        masks = {f"{m}_mask": np.ones(x.shape[:2], bool) for m, x in sequences.items()}
-        return {**sequences, **masks}
+        """The sequences and their masks."""
+        return {**self.sequences(rows), **self.masks(rows)}
 
     def labels(self, rows: int | None = None) -> np.ndarray:
         """(rows, 1) float32 scores, or (rows,) int64 classes."""
@@ -72,7 +85,14 @@ class Case:
         return rng.integers(0, self.classes, rows)
 
 
-def case_of(system: str, size: str, steps: tuple[int, int, int], batch: int, epoch: int) -> Case:
+def case_of(
+    system: str,
+    size: str,
+    steps: tuple[int, int, int],
+    batch: int,
+    epoch: int,
+    padded: bool = False,
+) -> Case:
     """The case of one system in the size of one corpus; training needs two rows or more."""
     widths, classes = SIZES[size], CLASSES[size]
     if system == "foalnet":
@@ -80,6 +100,7 @@ def case_of(system: str, size: str, steps: tuple[int, int, int], batch: int, epo
     if system == "deepmsimer":
         classes = 6
     lengths = dict(zip(("text", "audio", "video"), steps, strict=True))
+    label = {"system": system, "size": size, "steps": "/".join(map(str, steps)), "batch": batch}
     return Case(
         f"systems.{system}",
         widths,
@@ -88,5 +109,6 @@ def case_of(system: str, size: str, steps: tuple[int, int, int], batch: int, epo
         classes,
         epoch,
         batch > 1,
-        {"system": system, "size": size, "steps": "/".join(map(str, steps)), "batch": batch},
+        padded,
+        label | ({"rows": "padded"} if padded else {}),
     )

@@ -155,8 +155,9 @@ def tasks(model: Any, case: Case, objective: Callable) -> Tasks:
     from torch.utils.data import DataLoader, TensorDataset
 
     optimizer = torch.optim.Adam(model.parameters(), 1e-5)
-    names = list(case.widths)
-    x = {m: torch.tensor(s) for m, s in case.sequences().items()}
+    given = case.inputs if case.padded else case.sequences
+    x = {m: torch.tensor(s) for m, s in given().items()}
+    names = list(x)
     y = torch.tensor(case.labels())
 
     def step(x, y):
@@ -184,7 +185,7 @@ def tasks(model: Any, case: Case, objective: Callable) -> Tasks:
         found["train"] = train
     if case.epoch:
         rows = case.epoch * case.batch
-        columns = [*case.sequences(rows).values(), case.labels(rows)]
+        columns = [*given(rows).values(), case.labels(rows)]
         table = TensorDataset(*map(torch.tensor, columns))
         loader = DataLoader(table, case.batch, shuffle=True)
         found["epoch"] = epoch

@@ -28,6 +28,16 @@ def plain(case: Case) -> Tasks:
     import torch
     from torch import nn
     from torch.nn import functional
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    def zeroed(x, mask):
+        return x if mask is None else x * mask.unsqueeze(-1)
+
+    def read_rows(lstm, x, mask):
+        if mask is None:
+            return lstm(x)[0]
+        packed = pack_padded_sequence(x, mask.sum(dim=1), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(lstm(packed)[0], True, total_length=x.shape[1])[0]
 
     class Convolutions(nn.Module):
         def __init__(self, path, dim):
@@ -36,8 +46,11 @@ def plain(case: Case) -> Tasks:
             self.a = filled(nn.Conv1d(dim, UNITS, 3, padding=1), f"{path}_0")
             self.b = filled(nn.Conv1d(UNITS, UNITS, 3, padding=1), f"{path}_1")
 
-        def forward(self, x):
-            return self.b(functional.gelu(self.a(x.transpose(1, 2)))).transpose(1, 2)
+        def forward(self, x, mask):
+            x = zeroed(
+                functional.gelu(self.a(zeroed(x, mask).transpose(1, 2))).transpose(1, 2), mask
+            )
+            return self.b(x.transpose(1, 2)).transpose(1, 2)
 
     class Block(nn.Module):
         def __init__(self, path):
@@ -50,14 +63,17 @@ def plain(case: Case) -> Tasks:
             self.norm_a, self.norm_b = norm(inner, UNITS), norm(path, UNITS)
             self.convolutions = Convolutions(path, UNITS)
 
-        def forward(self, z, source):
+        def forward(self, z, source, mask, seen_mask):
             q, k, v = (
                 f(x).unflatten(2, (HEADS, -1)).transpose(1, 2)
                 for f, x in ((self.q, z), (self.k, source), (self.v, source))
             )
-            seen = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+            visible = None if seen_mask is None else seen_mask[:, None, None]
+            seen = functional.scaled_dot_product_attention(q, k, v, visible)
+            seen = seen.transpose(1, 2).flatten(2)
             z = self.norm_a(z + functional.dropout(self.o(seen), DROPOUT, self.training))
-            return self.norm_b(z + functional.dropout(self.convolutions(z), DROPOUT, self.training))
+            deep = self.convolutions(z, mask)
+            return self.norm_b(z + functional.dropout(deep, DROPOUT, self.training))
 
     class Plain(nn.Module):
         def __init__(self):
@@ -90,16 +106,19 @@ def plain(case: Case) -> Tasks:
             self.prediction = linear("prediction", UNITS, case.classes)
 
         def forward(self, x):
-            read = {
-                m: self.readers[m](self.norms[m](self.shallow[m](s) + self.deep[m](s)))[0]
-                for m, s in x.items()
-            }
+            masks = {m: x.get(f"{m}_mask") for m in case.widths}
+            read = {}
+            for m, mask in masks.items():
+                both = self.shallow[m](x[m]) + self.deep[m](x[m], mask)
+                read[m] = read_rows(self.readers[m], self.norms[m](both), mask)
             pooled = {}
-            for m in x:
+            for m, mask in masks.items():
                 z = read[m]
-                for i, other in enumerate(n for n in x if n != m):
-                    z = self.blocks[f"{m}_{i}"](z, read[other])
+                for i, other in enumerate(n for n in masks if n != m):
+                    z = self.blocks[f"{m}_{i}"](z, read[other], mask, masks[other])
                 pooled[m] = z.mean(dim=1)
+                if mask is not None:
+                    pooled[m] = zeroed(z, mask).sum(dim=1) / mask.sum(dim=1, keepdim=True)
             joined = torch.cat(list(pooled.values()), dim=1)
             parts = []
             for m, u in pooled.items():
