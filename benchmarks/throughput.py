@@ -68,7 +68,8 @@ def measured(entry: str, source: Path, out: Path) -> dict[str, float]:
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             [sys.executable, "-c", CLI, *arguments],
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            # A home of its own, in which no text is known already.
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_MER_HOME": str(out.parent)},
             stderr=said,
         )
         while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
