@@ -26,7 +26,7 @@ def quantize(
         from keras_mer.training import quantize_entry
         from keras_mer.zoo.entry import WEIGHTS
 
-        written = quantize_entry(name, folder, data, overwrite)
+    written = quantize_entry(name, folder, data, overwrite, progress=True)
     said = zoo.metadata(written)
     before, after = said["float32"], said["files"][WEIGHTS]["bytes"]
     typer.echo(f"wrote {written}: weights of {after:,} bytes in place of {before['bytes']:,}")

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_mer import zoo
+from keras_mer._quiet import quiet_start
 from keras_mer.data import Dataset
 from keras_mer.training.entry_data import entry_data
 from keras_mer.training.evaluate import evaluate
-from keras_mer.zoo.entry import RECIPE, WEIGHTS
+from keras_mer.zoo.entry import METADATA, RECIPE, WEIGHTS
 from keras_mer.zoo.resolve import Name, entry_file, resolve
 
 KEPT = (
@@ -24,6 +25,7 @@ def quantize_entry(
     folder: str | Path,
     data: str | Path | Dataset | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> Path:
     """Writes an entry whose kernels are int8, and what that did to its figures.
 
@@ -36,6 +38,7 @@ def quantize_entry(
         folder: of the new entry.
         data: what the entry's recipe reads, as in `train`.
         overwrite: whether an entry in `folder` may be replaced.
+        progress: whether to show the progress of the encoding.
 
     Returns:
         The folder.
@@ -53,14 +56,15 @@ def quantize_entry(
         ```
     """
     folder = Path(folder).expanduser()
-    if (folder / "metadata.json").exists() and not overwrite:
+    if (folder / METADATA).exists() and not overwrite:
         raise FileExistsError(
             f"{folder} is an entry already: allow it to be overwritten, or take another folder"
         )
     entry = resolve(name)
     said = entry.metadata
-    model = zoo.load(name)
-    prepared = None if data is None else entry_data(name, data)
+    with quiet_start():  # Keras looks for TensorFlow on every backend when it reads a model
+        model = zoo.load(name)
+    prepared = None if data is None else entry_data(name, data, progress)
 
     def figures() -> dict[str, float]:
         return {} if prepared is None else evaluate(model, prepared, "test", said.get("protocol"))
