@@ -74,17 +74,20 @@ def quantize_entry(
         "bytes": entry_file(entry, WEIGHTS).stat().st_size,
         "metrics": figures(),
     }
-    model.quantize("int8")
+    with quiet_start():
+        model.quantize("int8")
     of_the_run: dict[str, Any] = {k: said[k] for k in ("published_seed",) if k in said}
-    return zoo.save_entry(
-        model,
-        folder,
-        **{key: said[key] for key in KEPT if key in said},
-        metrics=figures(),
-        seeds=list(of_the_run.values()) or None,
-        preprocessor=zoo.preprocessor(name),
-        text_adapters=zoo.text_adapters(name),
-        recipe=entry_file(entry, RECIPE) if RECIPE in entry.files else None,
-        extra={**of_the_run, "float32": full},
-        overwrite=overwrite,
-    )
+    small = figures()
+    with quiet_start():
+        return zoo.save_entry(
+            model,
+            folder,
+            **{key: said[key] for key in KEPT if key in said},
+            metrics=small,
+            seeds=list(of_the_run.values()) or None,
+            preprocessor=zoo.preprocessor(name),
+            text_adapters=zoo.text_adapters(name),
+            recipe=entry_file(entry, RECIPE) if RECIPE in entry.files else None,
+            extra={**of_the_run, "float32": full},
+            overwrite=overwrite,
+        )
