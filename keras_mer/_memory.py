@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 MMAP_MAX, TRIM_THRESHOLD, ARENA_MAX = -4, -1, -8  # of glibc's mallopt
-LARGEST = 2**31 - 1
+NEVER = -1
 
 
 def keep_freed_memory() -> bool:
@@ -14,7 +14,7 @@ def keep_freed_memory() -> bool:
     come from the system, which clears every page anew: for CM-MSF a fifth of a training step.
     It is a setting of the whole process, so the commands that train make it and importing
     keras_mer does not; elsewhere the environment does the same, with
-    MALLOC_MMAP_MAX_=0 MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=2147483647.
+    MALLOC_MMAP_MAX_=0 MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=1000000000000.
 
     Returns:
         Whether it was set.
@@ -26,5 +26,5 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # another C library
         return False
-    wanted = {MMAP_MAX: 0, TRIM_THRESHOLD: LARGEST, ARENA_MAX: 1}
+    wanted = {MMAP_MAX: 0, TRIM_THRESHOLD: NEVER, ARENA_MAX: 1}
     return all(mallopt(what, value) for what, value in wanted.items())
