@@ -78,3 +78,15 @@ def toml(value, top=True):
         pairs = [f"{key} = {toml(part, top=False)}" for key, part in value.items()]
         return "\n".join(pairs) if top else f"{{ {', '.join(pairs)} }}"
     return json.dumps(value)
+
+
+def train_and_publish(folder, seeds):
+    """What runs of one epoch came to, and the entry that they make; the runs are in `runs`."""
+    from keras_mer.training import Recipe, publish, train_seeds
+
+    content = {**RECIPE, "training": {**RECIPE["training"], "epochs": 1}}
+    entry = folder / "generated"
+    entry.mkdir()
+    (entry / "recipe.toml").write_text(toml(content))
+    result = train_seeds(Recipe.from_dict(content), dataset(), seeds, folder / "runs")
+    return result, publish(result, entry)

@@ -2,16 +2,13 @@ import json
 
 import numpy as np
 import pytest
-from generated import RECIPE, dataset, toml
+from generated import dataset, train_and_publish
 
 from keras_mer import zoo
 from keras_mer.training import (
     Predicted,
-    Recipe,
     evaluate,
-    publish,
     score_card,
-    train_seeds,
 )
 from keras_mer.training.card_figures import card_figures
 
@@ -22,12 +19,8 @@ pytestmark = pytest.mark.once
 def runs(tmp_path_factory):
     """Two runs, their folder, and the entry that they make."""
     folder = tmp_path_factory.mktemp("runs")
-    content = {**RECIPE, "training": {**RECIPE["training"], "epochs": 1}}
-    entry = folder / "generated"
-    entry.mkdir()
-    (entry / "recipe.toml").write_text(toml(content))
-    result = train_seeds(Recipe.from_dict(content), dataset(), (1, 2), folder / "runs")
-    return result, folder / "runs", publish(result, entry)
+    result, entry = train_and_publish(folder, (1, 2))
+    return result, folder / "runs", entry
 
 
 def test_seeds_make_an_entry_that_loads(runs):

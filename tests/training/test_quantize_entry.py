@@ -1,25 +1,19 @@
 """An entry in int8: figures of both precisions, and an entry like any other."""
 
 import pytest
-from generated import RECIPE, dataset, toml
+from generated import dataset, train_and_publish
 from typer.testing import CliRunner
 
 from keras_mer import zoo
 from keras_mer.cli import app
-from keras_mer.training import Recipe, entry_data, evaluate, publish, quantize_entry, train_seeds
+from keras_mer.training import entry_data, evaluate, quantize_entry
 
 pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
 def entry(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs")
-    content = {**RECIPE, "training": {**RECIPE["training"], "epochs": 1}}
-    entry = folder / "generated"
-    entry.mkdir()
-    (entry / "recipe.toml").write_text(toml(content))
-    result = train_seeds(Recipe.from_dict(content), dataset(), (2, 3), folder / "runs")
-    return publish(result, entry)
+    return train_and_publish(tmp_path_factory.mktemp("runs"), (2, 3))[1]
 
 
 def test_both_figures_stand_in_the_new_entry_and_are_those_of_its_weights(entry, tmp_path):
