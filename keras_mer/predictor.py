@@ -294,12 +294,12 @@ class Predictor:
     ) -> Iterator[tuple[int, np.ndarray, dict[str, float]]]:
         """Each row's place, what the model gives for it, and the shares: short rows first."""
         features = self._encoded(checked)
-        order = np.arange(len(rows))
-        if not self.reads_dialogues:
+        batches: list[np.ndarray] = [np.arange(len(rows))]
+        if not self.reads_dialogues and len(rows) > batch_size:
             steps = np.sum([each.lengths for each in features.values()], axis=0)
             order = np.argsort(steps, kind="stable")
-        size = len(rows) if self.reads_dialogues else batch_size
-        for places in np.split(order, range(size, len(order), size)):
+            batches = np.split(order, range(batch_size, len(order), batch_size))
+        for places in batches:
             of_batch = {name: each.take(places) for name, each in features.items()}
             inputs, per_row = self._arranged(of_batch, [rows[place] for place in places])
             scores, decided = self._scoring(inputs)

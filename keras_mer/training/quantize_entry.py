@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from keras_mer import zoo
 from keras_mer._quiet import quiet_start
 from keras_mer.data import Dataset
 from keras_mer.training.entry_data import entry_data
 from keras_mer.training.evaluate import evaluate
-from keras_mer.zoo.entry import METADATA, RECIPE, WEIGHTS
+from keras_mer.zoo.entry import RECIPE, WEIGHTS
 from keras_mer.zoo.resolve import Name, entry_file, resolve
+from keras_mer.zoo.save import vacant_place
 
 KEPT = (
     *("data", "split", "protocol", "paper", "features", "trained_modalities", "task"),
@@ -55,11 +55,7 @@ def quantize_entry(
         model = keras_mer.zoo.load(folder)
         ```
     """
-    folder = Path(folder).expanduser()
-    if (folder / METADATA).exists() and not overwrite:
-        raise FileExistsError(
-            f"{folder} is an entry already: allow it to be overwritten, or take another folder"
-        )
+    folder = vacant_place(folder, overwrite)  # before the data are read and scored
     entry = resolve(name)
     said = entry.metadata
     with quiet_start():  # Keras looks for TensorFlow on every backend when it reads a model
@@ -76,7 +72,8 @@ def quantize_entry(
     }
     with quiet_start():
         model.quantize("int8")
-    of_the_run: dict[str, Any] = {k: said[k] for k in ("published_seed",) if k in said}
+    seed = said.get("published_seed")
+    of_the_run = {} if seed is None else {"published_seed": seed}
     small = figures()
     with quiet_start():
         return zoo.save_entry(
@@ -84,7 +81,7 @@ def quantize_entry(
             folder,
             **{key: said[key] for key in KEPT if key in said},
             metrics=small,
-            seeds=list(of_the_run.values()) or None,
+            seeds=None if seed is None else [seed],
             preprocessor=zoo.preprocessor(name),
             text_adapters=zoo.text_adapters(name),
             recipe=entry_file(entry, RECIPE) if RECIPE in entry.files else None,

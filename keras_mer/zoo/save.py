@@ -127,11 +127,7 @@ def save_entry(
     model = keras_mer.zoo.load("entries/my_mosi")
     ```
     """
-    folder = Path(folder).expanduser()
-    if (folder / METADATA).exists() and not overwrite:
-        raise FileExistsError(
-            f"{folder} is an entry already: pass overwrite=True to replace it, or another folder"
-        )
+    folder = vacant_place(folder, overwrite)
     config = to_config(model)
     copy = _rebuilt(model, config)
     if label_names is None and getattr(model, "label_names", None):
@@ -186,6 +182,17 @@ def save_entry(
         put_in_place(work, folder)
         for file in of_the_replaced:
             (folder / file).unlink(missing_ok=True)
+    return folder
+
+
+def vacant_place(folder: str | Path, overwrite: bool) -> Path:
+    """The folder that an entry may be written to; a `FileExistsError` if it holds one."""
+    folder = Path(folder).expanduser()
+    if (folder / METADATA).exists() and not overwrite:
+        raise FileExistsError(
+            f"{folder} is an entry already: pass overwrite=True (--overwrite) to replace it, or "
+            "another folder"
+        )
     return folder
 
 
