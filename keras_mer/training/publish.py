@@ -82,7 +82,7 @@ def _logs(result: Result) -> dict[str, Path]:
         for run in result.runs
         for name in (LOG, RESULT)
     }
-    if result.recipe.tunes_text:
+    if result.recipe.tunes_text_first:
         files |= {
             f"log/seed_{run.seed}_{TUNING}.jsonl": run.folder / TUNING / LOG for run in result.runs
         }

@@ -34,6 +34,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "first_layer": 5,
         "rank": 16,
         "dropout": 0.1,
+        "together": False,
         "learning_rate": 2e-3,
         "weight_decay": 0.01,
         "ema_momentum": None,
@@ -82,7 +83,8 @@ class Recipe:
         text_tuning: if given, the text encoder is tuned first: from `first_layer` (2 to 6) up,
             with low-rank changes of this `rank`; `dropout`; `learning_rate`, `weight_decay`,
             `ema_momentum`, `batch_size`, `epochs` and `patience` as in `training`, from which
-            everything else is taken.
+            everything else is taken. With `together = true` not first, under a linear head, but
+            with the model and by its loss; then all of `training` counts, and none of these.
         model: `class`, a name in `keras_mer.models`, and its `arguments`; or `entry`, the name,
             folder (relative to the recipe's file) or address of an entry to train further, and
             those of its arguments that are to differ. `weights = false` takes all of the entry
@@ -116,6 +118,11 @@ class Recipe:
         """Whether the text encoder is tuned: it is asked for, and text is trained on."""
         modalities = self.data.get("modalities")
         return self.text_tuning is not None and (modalities is None or "text" in modalities)
+
+    @property
+    def tunes_text_first(self) -> bool:
+        """Whether the text encoder is tuned before the model, and not together with it."""
+        return self.tunes_text and not (self.text_tuning or {})["together"]
 
     @classmethod
     def read(cls, path: str | Path, needs_model: bool = True) -> Recipe:
@@ -169,7 +176,7 @@ class Recipe:
         _check_model(filled["model"], needs_model)
         _check_training(filled["training"], content.get("training", {}), filled["model"])
         if "text_tuning" in filled:
-            _check_tuning(filled["text_tuning"], filled["data"]["text_encoder"])
+            _check_tuning(filled["text_tuning"], content["text_tuning"], filled["data"])
             if filled["model"]["entry"]:
                 raise ValueError(
                     "[text_tuning] would change what the entry of [model] reads: leave one of "
@@ -226,8 +233,10 @@ def _check_training(
         raise ValueError("trunk_rate counts after freeze_epochs: give these too, or leave it out")
 
 
-def _check_tuning(tuning: Mapping[str, Any], text_encoder: Any) -> None:
-    if text_encoder is None:
+def _check_tuning(
+    tuning: Mapping[str, Any], given: Mapping[str, Any], data: Mapping[str, Any]
+) -> None:
+    if data["text_encoder"] is None:
         raise ValueError(
             "[text_tuning] tunes what text_encoder in [data] names, which is missing: give it, "
             "such as text_encoder = { layers = [4, 6] }"
@@ -236,6 +245,30 @@ def _check_tuning(tuning: Mapping[str, Any], text_encoder: Any) -> None:
         value = tuning[key]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"{key} must be a whole number, {low} to {high}; received {value!r}")
+    if not isinstance(tuning["together"], bool):
+        raise ValueError(f"together must be true or false; received {tuning['together']!r}")
+    if tuning["together"]:
+        _check_together(given, data)
+
+
+def _check_together(given: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Raises a `ValueError` for what cannot be while the encoder learns with the model."""
+    own = [key for key in given if key in SECTIONS["training"]]
+    if own:
+        raise ValueError(
+            f"[text_tuning] has {', '.join(own)}, but with together = true those of [training] "
+            "count: leave them out"
+        )
+    if data["max_length"] is not None:
+        raise ValueError(
+            f"max_length = {data['max_length']} in [data] cuts what the encoder gives, and with "
+            "together = true the encoder is in the model: leave one of them out"
+        )
+    if "text" in (data["standardize"] or ()) or "text" in data["standardize_by"]:
+        raise ValueError(
+            "text cannot be standardised with together = true, as it changes while it is learned "
+            "from: take it out of standardize"
+        )
 
 
 def _check_keys(given: Any, known: list[str], where: str) -> None:

@@ -67,7 +67,8 @@ def train(
 
     After every epoch the whole state is on disk: the same call goes on after a kill, with the
     result of an uninterrupted run. The test part is not looked at. A recipe with a
-    [text_tuning] tunes the text encoder first, from the same seed, in the folder `text_tuning`.
+    [text_tuning] tunes the text encoder first, from the same seed, in the folder `text_tuning`,
+    or together with the model.
     One with an entry in [model] trains that entry further: see `Recipe`. Where TensorFlow is
     installed, whatever the backend, `tensorboard --logdir runs` shows loss and figures.
 
@@ -114,18 +115,21 @@ def train_and_prepare(
     folder.mkdir(parents=True, exist_ok=True)
     recipe, dataset = suit(recipe, data)
     dataset = fold_of(recipe, dataset, seed)
-    base = BaseEntry.of(recipe)
-    adapters = base.adapters if base is not None and "text" in recipe.data["modalities"] else None
     with quiet_start():  # it imports TensorFlow, if that is there, to seed it too
         keras.utils.set_random_seed(seed)
-    if recipe.tunes_text:
-        adapters = tune_text(recipe, dataset, seed, folder / TUNING, on_epoch)
-        dataset = encode_text(recipe, dataset, adapters, cache=False)  # it serves this run alone
-        keras.utils.set_random_seed(seed)
-    preprocessor = fit_preprocessor(recipe, dataset)
-    model = build_model(recipe, preprocessor, seed)
-    dataset = complete(preprocessor.apply(dataset), model.config["features"])
-    follow = fit(model, recipe, dataset, seed, folder, on_epoch, callbacks)
+    if recipe.tunes_text and not recipe.tunes_text_first:
+        from keras_mer.training.tune_together import tune_together  # which builds as we do
+
+        model, adapters, follow = tune_together(recipe, dataset, seed, folder, on_epoch, callbacks)
+        dataset = encode_text(recipe, dataset, adapters, cache=False)
+        preprocessor = fit_preprocessor(recipe, dataset)
+        dataset = complete(preprocessor.apply(dataset), model.config["features"])
+    else:
+        adapters, dataset = _with_text(recipe, dataset, seed, folder, on_epoch)
+        preprocessor = fit_preprocessor(recipe, dataset)
+        model = build_model(recipe, preprocessor, seed)
+        dataset = complete(preprocessor.apply(dataset), model.config["features"])
+        follow = fit(model, recipe, dataset, seed, folder, on_epoch, callbacks)
     with written_aside(folder / WEIGHTS) as aside:
         model.save_weights(aside)
     best = follow.epochs[follow.best_epoch - 1]
@@ -133,6 +137,20 @@ def train_and_prepare(
     run = Run(model, preprocessor, seed, follow.epochs, epoch, valid, folder, adapters)
     _write_result(run)
     return run, dataset
+
+
+def _with_text(
+    recipe: Recipe, dataset: Dataset, seed: int, folder: Path, on_epoch: Report | None
+) -> tuple[TextAdapters | None, Dataset]:
+    """What has changed the text encoder, here or in an entry, and what it gives."""
+    if recipe.tunes_text_first:
+        adapters = tune_text(recipe, dataset, seed, folder / TUNING, on_epoch)
+        dataset = encode_text(recipe, dataset, adapters, cache=False)  # it serves this run alone
+        keras.utils.set_random_seed(seed)
+        return adapters, dataset
+    base = BaseEntry.of(recipe)
+    reads = base is not None and "text" in recipe.data["modalities"]
+    return base.adapters if base is not None and reads else None, dataset
 
 
 def build_model(recipe: Recipe, preprocessor: Preprocessor, seed: int) -> keras.Model:

@@ -24,6 +24,9 @@ ADAPTERS = "text_adapters.safetensors"
 # there the same rank takes six times the numbers that it takes in `attention_output`.
 TUNED = ("attention_output", "feedforward_intermediate_dense", "feedforward_output_dense")
 
+Tuned = dict[tuple[int, str], Any]
+"""What has the changed kernels, by layer and part."""
+
 
 def tune_text(
     recipe: Recipe, dataset: Dataset, seed: int, folder: Path, on_epoch: Report | None = None
@@ -49,35 +52,50 @@ def tune_text(
         ValueError: if the data set has text features already, or no transcripts.
     """
     tuning = recipe.text_tuning or {}
-    dataset = _lower_features(recipe, dataset)
+    dataset = lower_features(recipe, dataset)
+    for modality in set(dataset.modalities) - {"text"}:
+        dataset = dataset.without(modality)
     keras.utils.set_random_seed(seed)
     model, tuned = tuning_model(tuning, dataset, seed)
     recipe = replace(recipe, training={**recipe.training, **tuning, "freeze_epochs": 0})
     model.compile(make_optimizer(recipe.training), recipe.training["loss"])
     fit(model, recipe, dataset, seed, folder, on_epoch and _marked(on_epoch))
-    adapters = TextAdapters(
-        {
-            f"layer_{layer}.{part}.{name}": np.array(ops.convert_to_numpy(values))
-            for (layer, part), dense in tuned.items()
-            for name, values in (("lora_a", dense.lora_kernel_a), ("lora_b", dense.lora_kernel_b))
-        }
-    )
+    adapters = adapters_of(tuned)
     adapters.save(folder / ADAPTERS)
     return adapters
 
 
 def tuning_model(
     tuning: Mapping[str, Any], dataset: Dataset, seed: int
-) -> tuple[keras.Model, dict[tuple[int, str], Any]]:
+) -> tuple[keras.Model, Tuned]:
     """The upper layers with LoRA and a head, and what has the changed kernels.
 
     Of the encoder nothing but the low-rank arrays is trainable, and in the beginning they
     change nothing.
     """
-    _, backbone = _minilm.load_minilm(_minilm.find_minilm())
     text = keras.Input((None, _minilm.DIMENSION), name="text")
     mask = keras.Input((None,), dtype="bool", name="text_mask")
-    hidden, tuned = text, {}
+    outputs, tuned = upper_layers(tuning, text, mask, seed)
+    pooled = MaskedAveragePooling1D()(outputs[_minilm.LAYERS], mask=mask)
+    pooled = keras.layers.Dropout(tuning["dropout"], seed=seed)(pooled)
+    model = keras.Model({"text": text, "text_mask": mask}, _head(dataset)(pooled))
+    model.config = {"features": {"text": _minilm.DIMENSION}}
+    return model, tuned
+
+
+def upper_layers(
+    tuning: Mapping[str, Any], text: Any, mask: Any, seed: int
+) -> tuple[dict[int, Any], Tuned]:
+    """The output of each layer from `first_layer` up, with LoRA, and what has its kernels.
+
+    Args:
+        tuning: the recipe's [text_tuning].
+        text: (batch, time, 384), of the layer below.
+        mask: (batch, time).
+        seed: of the dropouts.
+    """
+    _, backbone = _minilm.load_minilm(_minilm.find_minilm())
+    outputs, tuned = {}, {}
     for layer in range(tuning["first_layer"], _minilm.LAYERS + 1):
         block = _minilm.block(backbone, layer)
         _set_dropout(block, tuning["dropout"], seed + layer)
@@ -87,16 +105,27 @@ def tuning_model(
             part.enable_lora(tuning["rank"])
             # They are made as frozen as the layer that they are part of.
             part.lora_kernel_a.trainable = part.lora_kernel_b.trainable = True
-        hidden = block(hidden, padding_mask=mask)
-    pooled = MaskedAveragePooling1D()(hidden, mask=mask)
-    pooled = keras.layers.Dropout(tuning["dropout"], seed=seed)(pooled)
-    model = keras.Model({"text": text, "text_mask": mask}, _head(dataset)(pooled))
-    model.config = {"features": {"text": _minilm.DIMENSION}}
-    return model, tuned
+        text = outputs[layer] = block(text, padding_mask=mask)
+    return outputs, tuned
 
 
-def _lower_features(recipe: Recipe, dataset: Dataset) -> Dataset:
-    """The transcripts as the layer below the first tuned one gives them, and nothing else."""
+def adapters_of(tuned: Tuned) -> TextAdapters:
+    """The low-rank arrays of `upper_layers`, as they are now."""
+    return TextAdapters(
+        {
+            f"layer_{layer}.{part}.{name}": np.array(ops.convert_to_numpy(values))
+            for (layer, part), dense in tuned.items()
+            for name, values in (("lora_a", dense.lora_kernel_a), ("lora_b", dense.lora_kernel_b))
+        }
+    )
+
+
+def lower_features(recipe: Recipe, dataset: Dataset) -> Dataset:
+    """The data set with the transcripts as the layer below the first tuned one gives them.
+
+    Raises:
+        ValueError: if it has text features already, or no transcripts.
+    """
     if dataset.transcripts is None or "text" in dataset.features:
         state = "none" if dataset.transcripts is None else "text features already"
         raise ValueError(
@@ -107,8 +136,6 @@ def _lower_features(recipe: Recipe, dataset: Dataset) -> Dataset:
     wanted = {**recipe.data["text_encoder"], "layers": [below], "pooling": None}
     encoder = TextEncoder.from_specification(wanted)
     rows = encoder.encode(list(dataset.transcripts))
-    for modality in dataset.modalities:
-        dataset = dataset.without(modality)
     return dataset.with_features("text", rows, encoder.specification)
 
 
