@@ -121,8 +121,13 @@ class Recipe:
 
     @property
     def tunes_text_first(self) -> bool:
-        """Whether the text encoder is tuned before the model, and not together with it."""
-        return self.tunes_text and not (self.text_tuning or {})["together"]
+        """Whether the text encoder is tuned before the model."""
+        return self.tunes_text and not self.tunes_text_together
+
+    @property
+    def tunes_text_together(self) -> bool:
+        """Whether the text encoder is tuned with the model, by its loss."""
+        return self.tunes_text and bool((self.text_tuning or {})["together"])
 
     @classmethod
     def read(cls, path: str | Path, needs_model: bool = True) -> Recipe:

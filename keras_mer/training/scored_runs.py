@@ -81,7 +81,7 @@ def score_all(
     features = lru_cache(maxsize=1)(
         lambda seed: _with_text(shared, dataset, seed, folder / TUNING / f"seed_{seed}", on_epoch)
     )
-    varies = shared.tunes_text or shared.data["folds"] is not None
+    varies = shared.tunes_text_first or shared.data["folds"] is not None
     todo = [
         (entrant, seed)
         for seed in seeds
@@ -107,8 +107,8 @@ def score_all(
 def _with_text(
     shared: Recipe, dataset: Dataset, seed: int, folder: Path, on_epoch: OnEpoch | None
 ) -> Dataset:
-    """With text features, where the encoder is tuned anew for every seed."""
-    if not shared.tunes_text or "text" in dataset.features:
+    """With text features, where the encoder is tuned before the systems, anew for every seed."""
+    if not shared.tunes_text_first or "text" in dataset.features:
         return dataset
     folder.mkdir(parents=True, exist_ok=True)
     report = _told(on_epoch, "text encoder", seed)
@@ -133,14 +133,18 @@ def _scored(
 ) -> Scored:
     """Trains a system from a seed, and lets it predict the test part."""
     protocol = entrant.recipe.evaluation["protocol"]
+    together = entrant.recipe.tunes_text_together and "text" not in dataset.features
     if entrant.baseline:
+        if together:  # there is nothing to tune it by
+            dataset = encode_text(entrant.recipe, dataset)
         dataset = fold_of(entrant.recipe, dataset, seed)
         found, parameters = entrant.baseline(entrant.recipe, dataset)
         valid = metrics.report(dataset.subset("valid").labels, found["valid"], protocol)
         predicted, record = found["test"], {"valid": valid, "parameters": parameters}
     else:
-        # What was tuned is in the features already.
-        recipe = replace(entrant.recipe, text_tuning=None)
+        recipe = entrant.recipe
+        if not together:  # what was tuned is in the features already
+            recipe = replace(recipe, text_tuning=None)
         run, dataset = train_and_prepare(recipe, dataset, seed, folder, report)
         predicted, _ = predictions(run.model, dataset, "test")
         record = {

@@ -117,7 +117,8 @@ def train_and_prepare(
     dataset = fold_of(recipe, dataset, seed)
     with quiet_start():  # it imports TensorFlow, if that is there, to seed it too
         keras.utils.set_random_seed(seed)
-    if recipe.tunes_text and not recipe.tunes_text_first:
+    adapters: TextAdapters | None
+    if recipe.tunes_text_together:
         from keras_mer.training.tune_together import tune_together  # which builds as we do
 
         model, adapters, follow = tune_together(recipe, dataset, seed, folder, on_epoch, callbacks)

@@ -73,8 +73,11 @@ def tune_together(
 
 def together(recipe: Recipe, model: keras.Model, seed: int) -> tuple[TunedTogether, Tuned]:
     """A model on top of the upper layers, and what has their changed kernels."""
-    inputs: dict[str, Any] = {**model.input}
-    inputs["text"] = keras.Input((None, _minilm.DIMENSION), name="text")
+    below = keras.KerasTensor((None, None, _minilm.DIMENSION))
+    inputs = {
+        name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        for name, tensor in {**model.input, "text": below}.items()
+    }
     text, mask = inputs["text"], inputs["text_mask"]
     outputs, tuned = upper_layers(recipe.text_tuning or {}, text, mask, seed)
     encoder = recipe.data["text_encoder"]
