@@ -178,7 +178,9 @@ class FoalNet(MultimodalModel):
             for layer in (*self.projections.values(), self.alignment):
                 layer.trainable = bool(alignment_weight)
         if matching_weight:
-            self.negatives = HardNegatives(same_label_negatives, seed_of(seed, 3))
+            self.negatives = built(
+                HardNegatives(same_label_negatives, seed_of(seed, 3)), (None, None)
+            )
             self.matching = built(
                 EmotionMatching(dtype="float32", name="matching"),
                 {m: (None, features[m]) for m in inputs},
