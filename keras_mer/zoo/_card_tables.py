@@ -73,6 +73,22 @@ def calibration_section(metadata: Mapping[str, Any]) -> str:
     )
 
 
+def speed_section(metadata: Mapping[str, Any]) -> str:
+    """The time of a system beside the same network in plain PyTorch."""
+    speed = metadata.get("speed") or {}
+    ratios = speed.get("ratios") or {}
+    if not ratios:
+        return ""
+    backends = list(dict.fromkeys(backend for row in ratios.values() for backend in row))
+    rows = [["", *backends]]
+    for task, row in ratios.items():
+        rows.append([task, *(f"{row[b]:.2f}" if b in row else "–" for b in backends)])
+    about = (
+        "The time of the system over that of the same network in plain PyTorch; below 1 is faster."
+    )
+    return "\n\n".join(["## Speed", f"{about} {speed.get('about', '')}".strip(), table(rows)])
+
+
 def _of_classes(
     metadata: Mapping[str, Any], part: Mapping[str, Any], found: Mapping[str, Any]
 ) -> list[str]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from keras_mer.zoo.entry import ABOUT, NOTES
 
-FIELDS = ("licence", "paper")
+FIELDS = ("licence", "paper", "speed")
 PAPER_FIELDS = ("title", "url", "metrics", "why")
+SPEED_FIELDS = ("about", "ratios")
 
 
 def about_entry(folder: Path) -> dict[str, Any]:
-    """The fields `notes`, `licence` and `paper` of an entry, as far as its folder has them.
+    """The fields `notes`, `licence`, `paper` and `speed` of an entry, as its folder has them.
 
     notes.md is Markdown for the card. about.toml holds what neither the recipe nor the run
     knows:
@@ -23,6 +24,11 @@ def about_entry(folder: Path) -> dict[str, Any]:
         url = "https://example.org"
         why = "They train on more; the sizes differ."  # why its figures differ from ours
         metrics = { mae = 0.7 }
+
+        [speed]
+        about = "One thread of a CPU."  # what was measured, and where
+        [speed.ratios]  # time over that of plain PyTorch, by backend
+        "training step" = { torch = 1.1, jax = 1.0 }
 
     Raises:
         ValueError: if about.toml is not valid, or has other keys.
@@ -38,6 +44,7 @@ def about_entry(folder: Path) -> dict[str, Any]:
             raise ValueError(f"{path} is not valid TOML: {error}") from None
         _check(path, content, FIELDS)
         _check(path, content.get("paper", {}), PAPER_FIELDS, "[paper] of ")
+        _check(path, content.get("speed", {}), SPEED_FIELDS, "[speed] of ")
         found |= content
     return found
 

@@ -10,6 +10,7 @@ from keras_mer.zoo._card_tables import (
     calibration_section,
     classes_section,
     modalities_section,
+    speed_section,
     table,
 )
 from keras_mer.zoo.entry import CARD, RECIPE, WEIGHTS
@@ -80,6 +81,7 @@ def card_text(metadata: Mapping[str, Any]) -> str:
         modalities_section(metadata),
         classes_section(metadata),
         calibration_section(metadata),
+        speed_section(metadata),
         _features(metadata),
         _use(metadata),
         _origin(metadata),

@@ -25,8 +25,8 @@ def refresh_card(
     """Writes the card of an entry anew, from its metadata, its notes.md and its about.toml.
 
     notes.md is Markdown for the card. about.toml may give `licence`, and a table `[paper]`
-    with `title`, `url`, `metrics` and `why` its figures differ from ours. The model and its
-    figures stay; sizes and hashes of the other files are taken anew.
+    with `title`, `url`, `metrics` and `why` its figures differ from ours, and `[speed]`. The
+    model and its figures stay; sizes and hashes of the other files are taken anew.
 
     Args:
         folder: of an entry of your own, or in a checkout of this project.

@@ -58,6 +58,7 @@ def save_entry(
     seeds: Iterable[int] | None = None,
     metrics: Mapping[str, Metric] | None = None,
     paper: Mapping[str, Any] | None = None,
+    speed: Mapping[str, Any] | None = None,
     features: Mapping[str, Mapping[str, Any]] | None = None,
     trained_modalities: Iterable[str] | None = None,
     task: str | None = None,
@@ -91,6 +92,8 @@ def save_entry(
             deviation are kept, or `{"mean": ..., "deviation": ...}`.
         paper: what the paper reports, such as `{"title": ..., "url": ..., "metrics": {...}}`,
             and in `why` a sentence on why its figures differ.
+        speed: `{"about": ..., "ratios": {"training step": {"jax": 0.9}}}`: what was measured, and
+            for each task the time over that of plain PyTorch, by backend.
         features: per modality `extractor`, `dimension`, `normalisation`; by default what the
             preprocessor specifies, else the dimensions that the model reads.
         trained_modalities: those that were present in training; all by default.
@@ -157,6 +160,7 @@ def save_entry(
         "seeds": None if seeds is None else list(seeds),
         "metrics": {metric: _summary(metric, value) for metric, value in (metrics or {}).items()},
         "paper": paper,
+        "speed": speed,
         "licence": licence,
         "notes": notes,
         "versions": _versions(),

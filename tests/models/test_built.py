@@ -1,4 +1,4 @@
-"""A model is whole when it is made: on JAX, Keras runs another one without compiling, every time."""
+"""A model is whole when it is made: else Keras runs its layers one by one on JAX, every time."""
 
 import pytest
 from small_systems import SYSTEMS, small_system

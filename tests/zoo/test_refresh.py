@@ -11,6 +11,11 @@ ABOUT = """licence = "Apache-2.0 as far as it is ours; the data's terms remain"
 title = "A paper"
 metrics = { mae = 0.6 }
 why = "They train on more."
+[speed]
+about = "One thread of a CPU."
+[speed.ratios]
+"training step, batch 32" = { torch = 1.2, jax = 0.9 }
+"prediction" = { torch = 1.0 }
 """
 
 
@@ -32,6 +37,8 @@ def test_notes_and_what_about_toml_says_are_put_on_the_card(folder):
     for said in ("For films alone.", "| mae | 0.72 ± 0.014 | 0.6 |", "They train on more."):
         assert said in text
     assert "as far as it is ours" in text
+    assert "below 1 is faster. One thread of a CPU." in text
+    assert "| training step, batch 32 | 1.20 | 0.90 |\n| prediction | 1.00 | – |" in text
     assert 'license: "other"' in (folder / "README.md").read_text(encoding="utf-8")
     zoo.verify(folder)
     metadata = zoo.metadata(folder)
@@ -77,9 +84,10 @@ def test_weights_that_an_entry_does_not_name_do_not_become_part_of_it(folder, ti
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ("license = 1", r"may have licence, paper; received license"),
+        ("license = 1", r"may have licence, paper, speed; received license"),
         ("[paper]\nfigures = 1", r"\[paper\] of .* received figures"),
         ('paper = "A paper"', r"received 'A paper'"),
+        ("[speed]\nratio = 1", r"\[speed\] of .* may have about, ratios; received ratio"),
         ("[", "is not valid TOML"),
     ],
 )
