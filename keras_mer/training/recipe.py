@@ -181,7 +181,7 @@ class Recipe:
         _check_model(filled["model"], needs_model)
         _check_training(filled["training"], content.get("training", {}), filled["model"])
         if "text_tuning" in filled:
-            _check_tuning(filled["text_tuning"], content["text_tuning"], filled["data"])
+            _check_tuning(filled["text_tuning"], filled["data"])
             if filled["model"]["entry"]:
                 raise ValueError(
                     "[text_tuning] would change what the entry of [model] reads: leave one of "
@@ -238,9 +238,7 @@ def _check_training(
         raise ValueError("trunk_rate counts after freeze_epochs: give these too, or leave it out")
 
 
-def _check_tuning(
-    tuning: Mapping[str, Any], given: Mapping[str, Any], data: Mapping[str, Any]
-) -> None:
+def _check_tuning(tuning: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     if data["text_encoder"] is None:
         raise ValueError(
             "[text_tuning] tunes what text_encoder in [data] names, which is missing: give it, "
@@ -253,12 +251,13 @@ def _check_tuning(
     if not isinstance(tuning["together"], bool):
         raise ValueError(f"together must be true or false; received {tuning['together']!r}")
     if tuning["together"]:
-        _check_together(given, data)
+        _check_together(tuning, data)
 
 
-def _check_together(given: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+def _check_together(tuning: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Raises a `ValueError` for what cannot be while the encoder learns with the model."""
-    own = [key for key in given if key in SECTIONS["training"]]
+    usual = SECTIONS["text_tuning"]
+    own = [k for k in tuning if k in SECTIONS["training"] and tuning[k] != usual[k]]
     if own:
         raise ValueError(
             f"[text_tuning] has {', '.join(own)}, but with together = true those of [training] "
