@@ -13,6 +13,7 @@ from keras_mer import zoo
 from keras_mer._toml import to_toml
 
 ROOT = Path(__file__).parents[1]
+STEPS = "50/50/50"
 TASKS = {
     (32, "train"): "training step, batch 32",
     (32, "predict"): "prediction, batch 32",
@@ -29,8 +30,12 @@ def speed_of(system: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     found = {}
     for (batch, task), shown in TASKS.items():
         for result in results:
-            label = result["label"]
-            if (label["system"], label["batch"], label.get("rows")) != (system, batch, None):
+            if result["label"] != {
+                "system": system,
+                "size": "mosi",
+                "steps": STEPS,
+                "batch": batch,
+            }:
                 continue
             of_task = ratios(result, task)
             found[shown] = {b: round(of_task[b][1], 2) for b in ("torch", "jax", "tensorflow")}
