@@ -91,11 +91,14 @@ class Predictor:
         audio_encoder: AudioEncoder | None = None,
         video_encoder: VideoEncoder | None = None,
     ) -> None:
-        adapters = None
+        adapters, self._missing = None, None
         if isinstance(name_or_model, str | Path):
             from keras_mer import zoo
 
-            adapters = zoo.text_adapters(name_or_model)
+            try:
+                adapters = zoo.text_adapters(name_or_model)
+            except ImportError as error:  # who gives features needs no encoder
+                self._missing = error
             self.model = zoo.load(name_or_model)
             preprocessor = preprocessor or zoo.preprocessor(name_or_model)
             metadata = zoo.metadata(name_or_model) if metadata is None else metadata
@@ -371,6 +374,8 @@ class Predictor:
     def _checked_raw(self, name: str, value: Any) -> Any:
         """A text as it is, a clip as features: one that cannot be read is its row's error."""
         encoder = self.encoders.get(name)
+        if encoder is None and name == "text" and self._missing is not None:
+            raise self._missing
         if encoder is None:
             known = self._features(name)
             tuned = " of a tuned encoder" if known.get("adapters") else ""

@@ -1,6 +1,7 @@
 """What users of the Predictor rely on: right results, bad rows named, good rows never lost."""
 
 import re
+import sys
 
 import keras
 import numpy as np
@@ -290,6 +291,16 @@ def test_an_encoder_that_does_not_fit_is_refused():
         ValueError, match="all-MiniLM-L6-v2 text features of a tuned encoder and no"
     ):
         Predictor(sums_model(), metadata=metadata)(text=["a"])
+
+
+@pytest.mark.once
+def test_without_safetensors_a_tuned_entry_reads_features_alone(monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    predictor = Predictor("cmmsf_mosi")
+    (given,) = predictor(text=[np.ones((4, 384), "float32")])
+    assert given.score is not None
+    with pytest.raises(ImportError, match=r'safetensors is needed .* "keras-mer\[text\]"'):
+        predictor(text=["a text"])
 
 
 def test_what_is_no_model_is_refused():
