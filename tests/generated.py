@@ -90,3 +90,20 @@ def train_and_publish(folder, seeds):
     (entry / "recipe.toml").write_text(toml(content))
     result = train_seeds(Recipe.from_dict(content), dataset(), seeds, folder / "runs")
     return result, publish(result, entry)
+
+
+WORDS = {-2.0: "I hate this", -1.0: "rather bad", 1.0: "rather good", 2.0: "I love this"}
+
+
+def worded(classes=False):
+    """24 short texts whose words say the label."""
+    labels = np.array([*WORDS] * 6)
+    texts = [
+        f"{WORDS[label]} {'film song book'.split()[row % 3]}" for row, label in enumerate(labels)
+    ]
+    splits = ["train"] * 16 + ["valid"] * 4 + ["test"] * 4
+    description = {"name": "generated", "protocol": "mosi", "label_range": [-3, 3]}
+    if classes:
+        labels = np.arange(24) % 4
+        description = {"name": "generated", "label_names": ["hate", "bad", "good", "love"]}
+    return Dataset({}, labels, splits, transcripts=texts, description=description)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from generated import text_adapters
+from generated import worded as dataset
 from layer_test import to_numpy
 from minilm import need_minilm
 
@@ -30,7 +31,6 @@ RECIPE = {
     "training": {"learning_rate": 0.01, "batch_size": 8, "epochs": 1},
     "evaluation": {"protocol": "mosi"},
 }
-WORDS = {-2.0: "I hate this", -1.0: "rather bad", 1.0: "rather good", 2.0: "I love this"}
 
 
 class KilledError(Exception):
@@ -45,20 +45,6 @@ def minilm(monkeypatch, tmp_path):
 
 def recipe(**tuning):
     return Recipe.from_dict({**RECIPE, "text_tuning": {**TUNING, **tuning}})
-
-
-def dataset(classes=False):
-    """24 short texts whose words say the label."""
-    labels = np.array([*WORDS] * 6)
-    texts = [
-        f"{WORDS[label]} {'film song book'.split()[row % 3]}" for row, label in enumerate(labels)
-    ]
-    splits = ["train"] * 16 + ["valid"] * 4 + ["test"] * 4
-    description = {"name": "generated", "protocol": "mosi", "label_range": [-3, 3]}
-    if classes:
-        labels = np.arange(24) % 4
-        description = {"name": "generated", "label_names": ["hate", "bad", "good", "love"]}
-    return Dataset({}, labels, splits, transcripts=texts, description=description)
 
 
 def logged(folder):

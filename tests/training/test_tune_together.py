@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from generated import worded as dataset
 from layer_test import to_numpy
 from minilm import need_minilm
 
-from keras_mer.data import Dataset
 from keras_mer.features import TextEncoder
 from keras_mer.predictor import Predictor
 from keras_mer.training import Recipe, compare, publish, train, train_seeds
@@ -31,7 +31,6 @@ RECIPE = {
     "training": {"learning_rate": 0.01, "batch_size": 8, "epochs": 2},
     "evaluation": {"protocol": "mosi"},
 }
-WORDS = {-2.0: "I hate this", -1.0: "rather bad", 1.0: "rather good", 2.0: "I love this"}
 
 
 class KilledError(Exception):
@@ -49,17 +48,6 @@ def recipe(model=CMMSF, **encoder):
     first = min(data["text_encoder"]["layers"])
     tuning = {**RECIPE["text_tuning"], "first_layer": first}
     return Recipe.from_dict({**RECIPE, "data": data, "text_tuning": tuning, "model": model})
-
-
-def dataset():
-    """24 short texts whose words say the label."""
-    labels = np.array([*WORDS] * 6)
-    texts = [
-        f"{WORDS[label]} {'film song book'.split()[row % 3]}" for row, label in enumerate(labels)
-    ]
-    splits = ["train"] * 16 + ["valid"] * 4 + ["test"] * 4
-    description = {"name": "generated", "protocol": "mosi", "label_range": [-3, 3]}
-    return Dataset({}, labels, splits, transcripts=texts, description=description)
 
 
 def joined(chosen):
