@@ -8,12 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.interleaved import BACKENDS
 from benchmarks.report import ratios
 from keras_mer import zoo
 from keras_mer._toml import to_toml
 
 ROOT = Path(__file__).parents[1]
-STEPS = "50/50/50"
 TASKS = {
     (32, "train"): "training step, batch 32",
     (32, "predict"): "prediction, batch 32",
@@ -27,27 +27,18 @@ ABOUT = (
 
 def speed_of(system: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     """What a card says of a system: ratios of the medians, by task and backend."""
+    label = {"system": system, "size": "mosi", "steps": "50/50/50"}
     found = {}
     for (batch, task), shown in TASKS.items():
-        for result in results:
-            if result["label"] != {
-                "system": system,
-                "size": "mosi",
-                "steps": STEPS,
-                "batch": batch,
-            }:
-                continue
-            of_task = ratios(result, task)
-            found[shown] = {b: round(of_task[b][1], 2) for b in ("torch", "jax", "tensorflow")}
+        result = next(r for r in results if r["label"] == {**label, "batch": batch})
+        of_task = ratios(result, task)
+        found[shown] = {backend: round(of_task[backend][1], 2) for backend in BACKENDS}
     return {"about": ABOUT, "ratios": found}
 
 
-def measured() -> list[dict[str, Any]]:
+def measured() -> Any:
     """The results in docs/speed.json."""
-    results: list[dict[str, Any]] = json.loads((ROOT / "docs" / "speed.json").read_text())[
-        "results"
-    ]
-    return results
+    return json.loads((ROOT / "docs" / "speed.json").read_text())["results"]
 
 
 def main() -> None:

@@ -374,9 +374,9 @@ class Predictor:
     def _checked_raw(self, name: str, value: Any) -> Any:
         """A text as it is, a clip as features: one that cannot be read is its row's error."""
         encoder = self.encoders.get(name)
-        if encoder is None and name == "text" and self._missing is not None:
-            raise self._missing
         if encoder is None:
+            if name == "text" and self._missing is not None:
+                raise self._missing
             known = self._features(name)
             tuned = " of a tuned encoder" if known.get("adapters") else ""
             raise ValueError(

@@ -263,6 +263,12 @@ def _check_together(tuning: Mapping[str, Any], data: Mapping[str, Any]) -> None:
             f"[text_tuning] has {', '.join(own)}, but with together = true those of [training] "
             "count: leave them out"
         )
+    lowest, first = min(data["text_encoder"].get("layers", [6])), tuning["first_layer"]
+    if lowest < first:
+        raise ValueError(
+            f"with together = true the model reads tuned layers alone; text_encoder has layer "
+            f"{lowest} and first_layer is {first}: lower first_layer, or take the layer out"
+        )
     if data["max_length"] is not None:
         raise ValueError(
             f"max_length = {data['max_length']} in [data] cuts what the encoder gives, and with "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from keras import ops
 
 from keras_mer._types import Tensor
 from keras_mer.data import Dataset, Preprocessor
-from keras_mer.features import TextAdapters, _minilm
+from keras_mer.features import TextAdapters, TextEncoder, _minilm
 from keras_mer.layers import MaskedAveragePooling1D
 from keras_mer.training.fit import Follow, Report, fit, make_optimizer
 from keras_mer.training.prepare import complete, fit_preprocessor
@@ -64,7 +63,6 @@ def tune_together(
     network, tuned = together(recipe, model, seed)
     network.compile(make_optimizer(recipe.training), recipe.training["loss"])
     dataset = complete(lower.apply(dataset), network.config["features"])
-    recipe = replace(recipe, training={**recipe.training, "freeze_epochs": 0})
     follow = fit(network, recipe, dataset, seed, folder, on_epoch, callbacks)
     adapters = adapters_of(tuned)
     adapters.save(folder / ADAPTERS)
@@ -80,9 +78,9 @@ def together(recipe: Recipe, model: keras.Model, seed: int) -> tuple[TunedTogeth
     }
     text, mask = inputs["text"], inputs["text_mask"]
     outputs, tuned = upper_layers(recipe.text_tuning or {}, text, mask, seed)
-    encoder = recipe.data["text_encoder"]
-    text = ops.concatenate([outputs[layer] for layer in _layers(recipe)], axis=-1)
-    if encoder.get("pooling"):
+    encoder = TextEncoder.from_specification(recipe.data["text_encoder"])
+    text = ops.concatenate([outputs[layer] for layer in encoder.layers], axis=-1)
+    if encoder.pooling:
         text = ops.expand_dims(MaskedAveragePooling1D()(text, mask=mask), 1)
         mask = ops.any(mask, axis=1, keepdims=True)
     return TunedTogether(inputs, {**inputs, "text": text, "text_mask": mask}, model), tuned
@@ -121,11 +119,6 @@ class TunedTogether(keras.Model):
 
 def _of_the_encoder(recipe: Recipe, lower: Preprocessor) -> Preprocessor:
     """With the width of the vectors that the model reads."""
-    width = _minilm.DIMENSION * len(_layers(recipe))
-    text = {**lower.specification["text"], "dimension": width}
+    encoder = TextEncoder.from_specification(recipe.data["text_encoder"])
+    text = {**lower.specification["text"], "dimension": encoder.dimension}
     return Preprocessor({**lower.specification, "text": text}, {}, {})
-
-
-def _layers(recipe: Recipe) -> list[int]:
-    layers = recipe.data["text_encoder"].get("layers", [_minilm.LAYERS])
-    return sorted(set(layers))

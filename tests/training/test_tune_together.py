@@ -143,6 +143,7 @@ def test_dialogues_are_refused(tmp_path):
     [
         ("text_tuning", {"together": 1}, "together must be true or false; received 1"),
         ("text_tuning", {"together": True, "epochs": 3}, r"has epochs, but with together = true"),
+        ("data", {"text_encoder": {"layers": [4, 6]}}, "has layer 4 and first_layer is 6"),
         ("data", {"max_length": 20}, "max_length = 20 in .* cuts what the encoder gives"),
         ("data", {"standardize": ["text"]}, "text cannot be standardised with together"),
     ],
