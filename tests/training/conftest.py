@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+from minilm import need_minilm
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -11,3 +12,10 @@ def no_xla():
         if keras.backend.backend() == "tensorflow":
             patch.setattr("keras.src.trainers.trainer.model_supports_jit", lambda model: False)
         yield
+
+
+@pytest.fixture
+def minilm(monkeypatch, tmp_path):
+    """The real text encoder, and a home in which no text is encoded yet."""
+    need_minilm()
+    monkeypatch.setenv("KERAS_MER_HOME", str(tmp_path / "home"))

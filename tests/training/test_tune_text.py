@@ -8,7 +8,6 @@ import pytest
 from generated import text_adapters
 from generated import worded as dataset
 from layer_test import to_numpy
-from minilm import need_minilm
 
 from keras_mer import zoo
 from keras_mer.data import Dataset
@@ -32,15 +31,11 @@ RECIPE = {
     "evaluation": {"protocol": "mosi"},
 }
 
+pytestmark = pytest.mark.usefixtures("minilm")
+
 
 class KilledError(Exception):
     pass
-
-
-@pytest.fixture(autouse=True)
-def minilm(monkeypatch, tmp_path):
-    need_minilm()
-    monkeypatch.setenv("KERAS_MER_HOME", str(tmp_path / "home"))
 
 
 def recipe(**tuning):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from generated import worded as dataset
 from layer_test import to_numpy
-from minilm import need_minilm
 
 from keras_mer.features import TextEncoder
 from keras_mer.predictor import Predictor
@@ -32,15 +31,11 @@ RECIPE = {
     "evaluation": {"protocol": "mosi"},
 }
 
+pytestmark = pytest.mark.usefixtures("minilm")
+
 
 class KilledError(Exception):
     pass
-
-
-@pytest.fixture(autouse=True)
-def minilm(monkeypatch, tmp_path):
-    need_minilm()
-    monkeypatch.setenv("KERAS_MER_HOME", str(tmp_path / "home"))
 
 
 def recipe(model=CMMSF, **encoder):
