@@ -447,7 +447,7 @@ class Dataset:
 
     def _check_leaks(self) -> None:
         if not self.allow_leaks:
-            check_leaks(self.description["leaks"], self.modalities, self.groups, self.splits)
+            check_leaks(self.description["leaks"], self.features, self.groups, self.splits)
 
     def _check_modalities(self, names: list[str]) -> None:
         unknown = [name for name in names if name not in self.features]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from keras_mer.data.ragged import Ragged
 
 
 class LeakError(ValueError):
@@ -14,7 +17,7 @@ class LeakError(ValueError):
 
 def check_leaks(
     leaks: Collection[Mapping[str, Any]],
-    modalities: Collection[str],
+    features: Mapping[str, Ragged],
     groups: np.ndarray,
     splits: np.ndarray,
 ) -> None:
@@ -22,17 +25,17 @@ def check_leaks(
 
     Args:
         leaks: records of `modality`, `groups` (whose labels its features were made with) and
-            `reason`. Such groups may only be trained on.
-        modalities: the modalities in use.
+            `reason`. Such groups may only be trained on, or where the modality is missing.
+        features: the rows of the modalities in use.
         groups: (n,) str.
         splits: (n,) str.
     """
     _check_groups(groups, splits)
     held_out = splits != "train"
     for leak in leaks:
-        if leak["modality"] not in modalities:
+        if leak["modality"] not in features:
             continue
-        known = held_out & np.isin(groups, list(leak["groups"]))
+        known = held_out & knows_labels(leak, features, groups)
         if known.any():
             raise LeakError(
                 f"{leak['modality']} must not be used with this split: {leak['reason']}, and "
@@ -40,6 +43,15 @@ def check_leaks(
                 f"these {len(leak['groups'])} groups. Leave {leak['modality']} out, choose "
                 "another split, or pass allow_leaks=True and report no score of it"
             )
+
+
+def knows_labels(
+    leak: Mapping[str, Any], features: Mapping[str, Ragged], groups: np.ndarray
+) -> np.ndarray:
+    """(n,) bool: whose features, where they are not missing, were made with their labels."""
+    there = features[leak["modality"]].lengths > 0
+    known: np.ndarray = there & np.isin(groups, list(leak["groups"]))
+    return known
 
 
 def _check_groups(groups: np.ndarray, splits: np.ndarray) -> None:

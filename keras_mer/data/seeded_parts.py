@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from keras_mer.data.dataset import Dataset
+from keras_mer.data.leaks import knows_labels
+from keras_mer.data.ragged import Ragged
 
 SHARES = {"test": 0.15, "valid": 0.15}
 SPEAKERS = ("speaker", "actor")
@@ -18,6 +20,9 @@ def with_seeded_parts(dataset: Dataset, seed: int = 0) -> Dataset:
     class in proportion. The same data set and seed give the same parts, and `split_name` says
     how they came about.
 
+    Features that were made with the labels of a drawn group are missing there, so that what is
+    chosen on it is chosen by the other modalities, and `cautions` says so.
+
     Args:
         dataset: with a training part.
         seed: of the draw.
@@ -26,6 +31,7 @@ def with_seeded_parts(dataset: Dataset, seed: int = 0) -> Dataset:
         The data set itself, if it lacks neither.
 
     Raises:
+        LeakError: if a drawn group would be left with nothing that was not made with its labels.
         ValueError: if there are too few groups or rows to draw from.
 
     Example:
@@ -52,7 +58,47 @@ def with_seeded_parts(dataset: Dataset, seed: int = 0) -> Dataset:
             "is train, valid and test"
         )
     name = f"{' and '.join(lacking)} drawn by {by}, seed {seed}"
+    if dataset.description["split_name"] and "test" not in lacking:
+        name = f"{dataset.description['split_name']}, {name}"
+    dataset = _without_known(dataset, splits)
     return dataset.with_splits(splits, name, dataset.allow_leaks)
+
+
+def _without_known(dataset: Dataset, splits: np.ndarray) -> Dataset:
+    """Without what knows the labels of rows that are held out, if anything else is left of them."""
+    if dataset.allow_leaks:
+        return dataset
+    held_out, hidden = splits != "train", dataset
+    for leak in dataset.description["leaks"]:
+        modality = leak["modality"]
+        if modality not in hidden.features:
+            continue
+        known = held_out & knows_labels(leak, hidden.features, dataset.groups)
+        if known.any():
+            hidden = _missing(hidden, modality, known)
+    if hidden is dataset:
+        return dataset
+    left = [rows.lengths[held_out] > 0 for rows in hidden.features.values()]
+    # What is to become of a dataset that has nothing else, the check of its leaks says best.
+    return hidden if dataset.transcripts is not None or np.any(left, axis=0).all() else dataset
+
+
+def _missing(dataset: Dataset, modality: str, which: np.ndarray) -> Dataset:
+    """With one modality missing in these rows, and a caution that says why."""
+    rows = dataset.features[modality]
+    kept = np.where(which, 0, rows.lengths)
+    values = rows.values[np.repeat(~which, rows.lengths)]
+    given = dataset.description["features"][modality]
+    dataset = dataset.with_features(
+        modality, Ragged(values, np.concatenate([[0], np.cumsum(kept)])), given, derived=True
+    )
+    caution = (
+        f"{modality} is missing in {which.sum()} rows that were drawn for validation or test: it "
+        "was made with their labels"
+    )
+    cautions = [*dataset.description["cautions"], caution]
+    dataset.description = {**dataset.description, "cautions": cautions}
+    return dataset
 
 
 def _units(dataset: Dataset) -> tuple[str, np.ndarray]:

@@ -42,7 +42,7 @@ class Utterances:
         if not allow_leaks:
             held_out = np.full(len(self), "test")
             leaks = self.dataset.description["leaks"]
-            check_leaks(leaks, dataset.modalities, self.dataset.groups, held_out)
+            check_leaks(leaks, self.dataset.features, self.dataset.groups, held_out)
 
     def __len__(self) -> int:
         return len(self.dataset)

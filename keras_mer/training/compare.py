@@ -14,13 +14,13 @@ from keras_mer import metrics
 from keras_mer._quiet import quiet_start
 from keras_mer._version import __version__
 from keras_mer.data import Dataset, Ragged, read
+from keras_mer.data.seeded_parts import with_seeded_parts
 from keras_mer.training.comparison import ComparedSystem, Comparison, notes_on
 from keras_mer.training.entrants import Entrant, enter, find_systems
-from keras_mer.training.prepare import read_raw
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.scored_runs import OnEpoch, OnRun, Scored, score_all
 from keras_mer.training.shared_recipe import shared_recipe
-from keras_mer.training.suit import suited, with_features
+from keras_mer.training.suit import read_parts, suited, with_features
 from keras_mer.training.systems import MOST_STEPS
 
 
@@ -40,7 +40,8 @@ def compare(
 
     All see the same features, made once, and the same parts of the data. The validation part
     chooses the epoch of every network, the settings of the linear baseline and the reference;
-    every run is scored once on the test part. The figures come with a bootstrap interval
+    every run is scored once on the test part; a part that the data set lacks is drawn from the
+    training part, see `keras_mer.data.seeded_parts`. The figures come with a bootstrap interval
     (`keras_mer.metrics.confidence_interval`) and the p value of a paired test against the
     reference (`keras_mer.metrics.paired_test`), corrected by `keras_mer.metrics.holm`, all over
     whole groups of utterances, since those of a video or a speaker are not independent.
@@ -68,8 +69,7 @@ def compare(
 
     Raises:
         ValueError: if a system is unknown, cannot take the data or does not agree with the
-            others; if there is no validation or no test part; or if `folder` holds runs of
-            something else.
+            others; if there is no training part; or if `folder` holds runs of something else.
 
     Example:
         ```python
@@ -110,7 +110,7 @@ def _shared(
     if recipe is None and recipes:
         recipe = recipes[0]
     if recipe is None:
-        dataset = data if isinstance(data, Dataset) else read(data)
+        dataset = with_seeded_parts(data if isinstance(data, Dataset) else read(data))
         return shared_recipe(dataset, modalities, protocol), dataset
     if not isinstance(recipe, Recipe):
         recipe = Recipe.read(recipe, needs_model=False)
@@ -122,7 +122,7 @@ def _shared(
         )
     if modalities is not None:
         recipe = replace(recipe, data={**recipe.data, "modalities": list(modalities)})
-    return recipe, read_raw(recipe, data)
+    return recipe, read_parts(recipe, data)
 
 
 def _check(dataset: Dataset, shared: Recipe, seeds: list[int]) -> None:
@@ -142,13 +142,12 @@ def _check(dataset: Dataset, shared: Recipe, seeds: list[int]) -> None:
                 f"received {len(seeds)}"
             )
         return
-    for part, what in (("valid", "choose epochs and settings by"), ("test", "compare systems on")):
-        if not dataset.counts[part]:
-            rows = ", ".join(f"{name} {count}" for name, count in dataset.counts.items())
-            raise ValueError(
-                f"the data set has no {part} part to {what} ({rows}): choose another split, or "
-                "name folds in the [data] of a recipe"
-            )
+    if not dataset.counts["train"]:
+        rows = ", ".join(f"{name} {count}" for name, count in dataset.counts.items())
+        raise ValueError(
+            f"the data set has no train part ({rows}): choose another split, or name folds in the "
+            "[data] of a recipe"
+        )
 
 
 def _with_stand_in(shared: Recipe, dataset: Dataset) -> Dataset:

@@ -250,11 +250,15 @@ def test_says_what_does_not_fit(change, message, tmp_path):
         compare(grouped(), folder=tmp_path, **options)
 
 
-def test_a_part_that_is_missing_is_named(tmp_path):
+def test_a_part_that_is_missing_is_drawn_and_named(tmp_path):
     data = grouped()
     whole = data.with_splits(np.where(data.splits == "valid", "train", data.splits))
-    with pytest.raises(ValueError, match=r"no valid part .*train 72, valid 0, test 24"):
-        compare(whole, ["linear", "mean"], SHARED, folder=tmp_path)
+    done = compare(whole, ["linear", "mean"], SHARED, folder=tmp_path)
+    assert "valid drawn by group, seed 0" in done.title
+    assert done.data["rows"]["valid"] > 0
+    tested = data.with_splits(["test"] * len(data))
+    with pytest.raises(ValueError, match=r"no train part .*train 0, valid 0"):
+        compare(tested, ["linear", "mean"], SHARED, folder=tmp_path / "none")
     with pytest.raises(ValueError, match="received the modalities video"):
         compare(data, ["linear", "mean"], modalities=["video"], folder=tmp_path)
 

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from keras_mer import Predictor, zoo
 from keras_mer.cli import app
 from keras_mer.data import Dataset, read
-from keras_mer.data.seeded_parts import with_seeded_parts
 from keras_mer.training import Recipe, train
 from keras_mer.training.row_weights import row_weights
 from keras_mer.training.suit import suited
@@ -110,37 +109,6 @@ def test_a_recipe_that_says_only_where_texts_are_reads_them_by_the_encoder(tmp_p
     assert found.model["arguments"] == {"outputs": 2, "activation": "softmax"}
     assert found.training["loss"] == "sparse_categorical_crossentropy"
     assert found.evaluation == {"protocol": "classes", "select": "ua"}
-
-
-@pytest.mark.once
-def test_parts_are_drawn_by_group_by_speaker_or_by_class():
-    labels = np.arange(60) % 3
-    rows = {"audio": np.ones((60, 1))}
-    speakers = [f"s{i // 5}" for i in range(60)]
-    by = {
-        "group": Dataset(rows, labels, ["train"] * 60, groups=speakers),
-        "speaker": Dataset(rows, labels, ["train"] * 60, columns={"speaker": speakers}),
-        "row": Dataset(rows, labels, ["train"] * 60),
-    }
-    for name, data in by.items():
-        parts = with_seeded_parts(data)
-        assert parts.description["split_name"] == f"valid and test drawn by {name}, seed 0"
-        assert with_seeded_parts(data).splits.tolist() == parts.splits.tolist()
-        assert with_seeded_parts(data, 1).splits.tolist() != parts.splits.tolist()
-        held = set(np.array(speakers)[parts.splits != "train"])
-        if name != "row":
-            assert not held & set(np.array(speakers)[parts.splits == "train"])
-            continue
-        for part in ("valid", "test"):
-            assert np.bincount(labels[parts.splits == part]).tolist() == [3, 3, 3]
-    kept = by["row"].with_splits(["train"] * 40 + ["test"] * 20)
-    parts = with_seeded_parts(kept)
-    assert (parts.splits[40:] == "test").all()
-    assert parts.description["split_name"] == "valid drawn by row, seed 0"
-    assert with_seeded_parts(parts) is parts
-    two = Dataset({}, [0.0, 1.0], ["train"] * 2, groups=["a", "b"])
-    with pytest.raises(ValueError, match="too few groups to draw from: 2"):
-        with_seeded_parts(two)
 
 
 @pytest.mark.once
