@@ -327,24 +327,27 @@ def _torch_gated_loop() -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     class Loop(torch.autograd.Function):
         @staticmethod
         def forward(ctx: Any, m: Tensor, u: Tensor, residual: Tensor) -> Tensor:
-            states, before, state = [], [], torch.zeros_like(u[0])
-            for step in zip(m.unbind(), u.unbind(), residual.unbind(), strict=True):
-                before.append(state)
-                state = step[2] + torch.addcmul(step[1], step[0], state).relu_()
-                states.append(state)
-            found = torch.stack(states)
-            ctx.save_for_backward(m, u, torch.stack(before))
-            return found
+            # A step is max(m s + (u + residual), residual): two operations, and no new tensor.
+            states = u.new_empty((len(u) + 1, *u.shape[1:]))
+            states[0] = 0
+            state, *later = states.unbind()
+            gates = (gate.unbind() for gate in (m, u + residual, residual))
+            for m_t, b_t, low_t, out in zip(*gates, later, strict=True):
+                state = torch.maximum(torch.addcmul(b_t, m_t, state), low_t, out=out)
+            ctx.save_for_backward(m, u, states)
+            return states[1:]
 
         @staticmethod
         @torch.autograd.function.once_differentiable
         def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            m, u, before = ctx.saved_tensors
+            m, u, states = ctx.saved_tensors
+            before = states[:-1]
             passes = (torch.addcmul(u, m, before) > 0).to(m.dtype)
-            passed = passes * m
+            passed = (passes * m).unbind()
             total = gradient.clone()
-            for t in range(len(total) - 2, -1, -1):
-                total[t].addcmul_(passed[t + 1], total[t + 1])
+            rows = total.unbind()
+            for t in range(len(rows) - 2, -1, -1):
+                rows[t].addcmul_(passed[t + 1], rows[t + 1])
             through = total * passes
             return through * before, through, total
 
