@@ -79,7 +79,7 @@ def _without_known(dataset: Dataset, splits: np.ndarray) -> Dataset:
     if hidden is dataset:
         return dataset
     left = [rows.lengths[held_out] > 0 for rows in hidden.features.values()]
-    # What is to become of a dataset that has nothing else, the check of its leaks says best.
+    # Of a data set that has nothing else, the check of its leaks says what can be done.
     return hidden if dataset.transcripts is not None or np.any(left, axis=0).all() else dataset
 
 
