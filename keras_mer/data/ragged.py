@@ -20,8 +20,8 @@ class Ragged:
     says that the modality is missing for that utterance.
 
     The array may be a file that is larger than memory, `numpy.load(path, mmap_mode="r")`: steps
-    are then read when they are asked for. `take` and `truncated` copy and read no steps; they
-    look at the same array.
+    are then read when they are asked for. `take`, `truncated` and `emptied` copy and read no
+    steps; they look at the same array.
 
     Args:
         values: (total_steps, dim) float, the steps of all rows, one row after the other. A
@@ -161,6 +161,10 @@ class Ragged:
         if self._lengths.max(initial=0) <= length:
             return self
         return self._view(self._starts, np.minimum(self._lengths, length))
+
+    def emptied(self, rows: Any) -> Ragged:
+        """The same rows, without steps where `rows` (n,) bool is true."""
+        return self._view(self._starts, np.where(rows, 0, self._lengths))
 
     def padded(self, length: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows right-padded with zeros to (n, length, dim) float32, and the mask (n, length).

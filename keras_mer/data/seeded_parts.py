@@ -6,7 +6,6 @@ import numpy as np
 
 from keras_mer.data.dataset import Dataset
 from keras_mer.data.leaks import knows_labels
-from keras_mer.data.ragged import Ragged
 
 SHARES = {"test": 0.15, "valid": 0.15}
 SPEAKERS = ("speaker", "actor")
@@ -85,13 +84,9 @@ def _without_known(dataset: Dataset, splits: np.ndarray) -> Dataset:
 
 def _missing(dataset: Dataset, modality: str, which: np.ndarray) -> Dataset:
     """With one modality missing in these rows, and a caution that says why."""
-    rows = dataset.features[modality]
-    kept = np.where(which, 0, rows.lengths)
-    values = rows.values[np.repeat(~which, rows.lengths)]
+    rows = dataset.features[modality].emptied(which)
     given = dataset.description["features"][modality]
-    dataset = dataset.with_features(
-        modality, Ragged(values, np.concatenate([[0], np.cumsum(kept)])), given, derived=True
-    )
+    dataset = dataset.with_features(modality, rows, given, derived=True)
     caution = (
         f"{modality} is missing in {which.sum()} rows that were drawn for validation or test: it "
         "was made with their labels"
