@@ -31,26 +31,28 @@ def check_leaks(
         splits: (n,) str.
     """
     _check_groups(groups, splits)
-    held_out = splits != "train"
     for leak in leaks:
-        if leak["modality"] not in features:
-            continue
-        known = held_out & knows_labels(leak, features, groups)
+        known = known_rows(leak, features, groups, splits)
         if known.any():
             raise LeakError(
                 f"{leak['modality']} must not be used with this split: {leak['reason']}, and "
-                f"{known.sum()} of the {held_out.sum()} validation and test rows belong to "
-                f"these {len(leak['groups'])} groups. Leave {leak['modality']} out, choose "
+                f"{known.sum()} of the {(splits != 'train').sum()} validation and test rows belong "
+                f"to these {len(leak['groups'])} groups. Leave {leak['modality']} out, choose "
                 "another split, or pass allow_leaks=True and report no score of it"
             )
 
 
-def knows_labels(
-    leak: Mapping[str, Any], features: Mapping[str, Ragged], groups: np.ndarray
+def known_rows(
+    leak: Mapping[str, Any],
+    features: Mapping[str, Ragged],
+    groups: np.ndarray,
+    splits: np.ndarray,
 ) -> np.ndarray:
-    """(n,) bool: whose features, where they are not missing, were made with their labels."""
+    """(n,) bool: validation and test rows whose features, where there are any, know the labels."""
+    if leak["modality"] not in features:
+        return np.zeros(len(groups), bool)
     there = features[leak["modality"]].lengths > 0
-    known: np.ndarray = there & np.isin(groups, list(leak["groups"]))
+    known: np.ndarray = (splits != "train") & there & np.isin(groups, list(leak["groups"]))
     return known
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from keras_mer.data.dataset import Dataset
-from keras_mer.data.leaks import knows_labels
+from keras_mer.data.leaks import known_rows
 
 SHARES = {"test": 0.15, "valid": 0.15}
 SPEAKERS = ("speaker", "actor")
@@ -67,17 +67,14 @@ def _without_known(dataset: Dataset, splits: np.ndarray) -> Dataset:
     """Without what knows the labels of rows that are held out, if anything else is left of them."""
     if dataset.allow_leaks:
         return dataset
-    held_out, hidden = splits != "train", dataset
+    hidden = dataset
     for leak in dataset.description["leaks"]:
-        modality = leak["modality"]
-        if modality not in hidden.features:
-            continue
-        known = held_out & knows_labels(leak, hidden.features, dataset.groups)
+        known = known_rows(leak, hidden.features, dataset.groups, splits)
         if known.any():
-            hidden = _missing(hidden, modality, known)
+            hidden = _missing(hidden, leak["modality"], known)
     if hidden is dataset:
         return dataset
-    left = [rows.lengths[held_out] > 0 for rows in hidden.features.values()]
+    left = [rows.lengths[splits != "train"] > 0 for rows in hidden.features.values()]
     # Of a data set that has nothing else, the check of its leaks says what can be done.
     return hidden if dataset.transcripts is not None or np.any(left, axis=0).all() else dataset
 
