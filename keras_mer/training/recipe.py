@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "text_tuning": {
         "first_layer": 5,
         "rank": 16,
+        "attention_rank": 0,
         "dropout": 0.1,
         "together": False,
         "learning_rate": 2e-3,
@@ -81,7 +82,8 @@ class Recipe:
             What follows from an entry, or where no `format` is named from the data, is filled
             in by `keras_mer.training.suit.suited`.
         text_tuning: if given, the text encoder is tuned first: from `first_layer` (2 to 6) up,
-            with low-rank changes of this `rank`; `dropout`; `learning_rate`, `weight_decay`,
+            with low-rank changes of this `rank`, and of queries, keys and values of
+            `attention_rank`, if that is not 0; `dropout`; `learning_rate`, `weight_decay`,
             `ema_momentum`, `batch_size`, `epochs` and `patience` as in `training`, from which
             everything else is taken. With `together = true` not first, under a linear head, but
             with the model and by its loss; then all of `training` counts, and none of these.
@@ -244,7 +246,7 @@ def _check_tuning(tuning: Mapping[str, Any], data: Mapping[str, Any]) -> None:
             "[text_tuning] tunes what text_encoder in [data] names, which is missing: give it, "
             "such as text_encoder = { layers = [4, 6] }"
         )
-    for key, low, high in (("first_layer", 2, 6), ("rank", 1, 384)):
+    for key, low, high in (("first_layer", 2, 6), ("rank", 1, 384), ("attention_rank", 0, 32)):
         value = tuning[key]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ValueError(f"{key} must be a whole number, {low} to {high}; received {value!r}")

@@ -20,9 +20,8 @@ from keras_mer.training.recipe import Recipe
 
 ADAPTERS = "text_adapters.safetensors"
 
-# Keras's LoRA is low-rank in the last axis alone, the width of one head in query, key and value:
-# there the same rank takes six times the numbers that it takes in `attention_output`.
-TUNED = ("attention_output", "feedforward_intermediate_dense", "feedforward_output_dense")
+ATTENTION = ("query", "key", "value")
+REST = ("attention_output", "feedforward_intermediate_dense", "feedforward_output_dense")
 
 Tuned = dict[tuple[int, str], Any]
 """What has the changed kernels, by layer and part."""
@@ -34,7 +33,7 @@ def tune_text(
     """Tunes the upper layers of the text encoder as a recipe's [text_tuning] says.
 
     The layers below them are computed once and cached. Those above run with low-rank changes
-    (LoRA) of the kernels in `TUNED` and a linear head on the mean of the word pieces; the epoch
+    (LoRA) of their kernels and a linear head on the mean of the word pieces; the epoch
     that did best on the validation part counts. The test part is not looked at.
 
     Args:
@@ -95,14 +94,18 @@ def upper_layers(
         seed: of the dropouts.
     """
     _, backbone = _minilm.load_minilm(_minilm.find_minilm())
+    # Keras's LoRA is low-rank in the last axis alone, the width of one head in query, key and
+    # value: there the same rank takes six times the numbers that it takes in `attention_output`.
+    ranks = dict.fromkeys(ATTENTION, tuning["attention_rank"]) if tuning["attention_rank"] else {}
+    ranks |= dict.fromkeys(REST, tuning["rank"])
     outputs, tuned = {}, {}
     for layer in range(tuning["first_layer"], _minilm.LAYERS + 1):
         block = _minilm.block(backbone, layer)
         _set_dropout(block, tuning["dropout"], seed + layer)
         parts = _minilm.parts(backbone, layer)
-        for name in TUNED:
+        for name, rank in ranks.items():
             part = tuned[layer, name] = parts[name]
-            part.enable_lora(tuning["rank"])
+            part.enable_lora(rank)
             # They are made as frozen as the layer that they are part of.
             part.lora_kernel_a.trainable = part.lora_kernel_b.trainable = True
         text = outputs[layer] = block(text, padding_mask=mask)

@@ -16,7 +16,7 @@ from keras_mer.features import TextAdapters, TextEncoder
 from keras_mer.models import CMMSF
 from keras_mer.predictor import Predictor
 from keras_mer.training import Recipe, publish, train, train_seeds
-from keras_mer.training.tune_text import tune_text, tuning_model
+from keras_mer.training.tune_text import adapters_of, tune_text, tuning_model
 
 TUNING = {"first_layer": 6, "rank": 2, "epochs": 2, "batch_size": 8, "learning_rate": 0.01}
 RECIPE = {
@@ -118,11 +118,13 @@ def test_features_of_the_published_encoder_are_none_for_a_tuned_entry(tuned, tmp
         estimator.fit(Utterances(wrong), X.labels)
 
 
-def test_only_the_adapters_move_and_they_begin_as_nothing():
+@pytest.mark.parametrize("attention_rank", [0, 3])
+def test_only_the_adapters_move_and_they_begin_as_nothing(attention_rank):
     data = dataset()
     lower = TextEncoder(layers=[5]).encode(list(data.transcripts))
     data = data.with_features("text", lower)
-    model, tuned = tuning_model({**TUNING, "dropout": 0.0}, data, seed=1)
+    tuning = {**TUNING, "attention_rank": attention_rank, "dropout": 0.0}
+    model, tuned = tuning_model(tuning, data, seed=1)
     inputs, labels = data.arrays("train")
     pooled = keras.Model(model.input, model.layers[-1].input).predict(inputs, verbose=0)
     rows = TextEncoder().encode(list(data.subset("train").transcripts))
@@ -137,7 +139,16 @@ def test_only_the_adapters_move_and_they_begin_as_nothing():
     }
     adapted = {v.path for part in tuned.values() for v in (part.lora_kernel_a, part.lora_kernel_b)}
     assert moved - {"head/bias"} == adapted | {"head/kernel"}
-    assert [layer for layer, _ in tuned] == [6] * 3
+    assert {layer for layer, _ in tuned} == {6}
+    ranks = {name: part.lora_kernel_b.shape[0] for (_, name), part in tuned.items()}
+    attention = dict.fromkeys(("query", "key", "value"), attention_rank) if attention_rank else {}
+    assert ranks == {
+        **attention,
+        "attention_output": 2,
+        "feedforward_intermediate_dense": 2,
+        "feedforward_output_dense": 2,
+    }
+    assert adapters_of(tuned).first_layer == 6
 
 
 def test_a_killed_tuning_goes_on_to_the_same_adapters(tmp_path):
