@@ -194,7 +194,10 @@ def test_clips_become_the_features_that_a_recipe_asks_for(tmp_path):
         ({**RECIPE, "text_tuning": {}}, "text_encoder in .data. names, which is missing"),
         ({**TUNED, "text_tuning": {"first_layer": 7}}, "first_layer must .* 2 to 6; received 7"),
         ({**TUNED, "text_tuning": {"rank": 0.5}}, "rank must be a whole number, .*received 0.5"),
-        ({**TUNED, "text_tuning": {"attention_rank": 33}}, "attention_rank must .* 0 to 32; received"),
+        (
+            {**TUNED, "text_tuning": {"attention_rank": 33}},
+            "attention_rank must .* 0 to 32; received",
+        ),
         ({**TUNED, "text_tuning": {"layers": 3}}, r"\[text_tuning\] has no key 'layers'"),
     ],
 )
