@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_mer._files import written_aside
 from keras_mer.data import _folder, batching
-from keras_mer.data.description import completed
+from keras_mer.data.description import UNLABELLED, completed
 from keras_mer.data.leaks import check_leaks
 from keras_mer.data.ragged import Ragged
 from keras_mer.layers._modalities import in_order
@@ -34,7 +34,8 @@ class Dataset:
         features: the rows of each modality, as `Ragged`, as a list of (time, dim) or (dim,)
             arrays, or as one (n, dim) or (n, time, dim) array. A row without steps means that
             the modality is missing there.
-        labels: (n,) or (n, k), float or int.
+        labels: (n,) or (n, k), float or int. A class of -1 says that a row has no label: it is
+            read where its dialogue is, and neither trained nor scored on.
         splits: (n,) of "train", "valid" and "test".
         ids: (n,) the name of each row; its number by default.
         groups: (n,) whoever must not be in two splits, such as a video or a speaker; the ids
@@ -202,6 +203,7 @@ class Dataset:
             self.dialogues[rows],
             None if positions is None else positions[rows],
             batch_size,
+            labelled=self.labelled[rows],
             **options,
         )
 
@@ -209,6 +211,22 @@ class Dataset:
     def dialogues(self) -> np.ndarray:
         """(n,) the name of each row's dialogue: the column of that name, or the groups."""
         return self.columns.get("dialogue", self.groups)
+
+    @property
+    def labelled(self) -> np.ndarray:
+        """(n,) bool: which rows have a label."""
+        if self.description["task"] == "classification" and self.labels.ndim == 1:
+            return self.labels != UNLABELLED
+        return np.ones(len(self), "bool")
+
+    def only_labelled(self) -> Dataset:
+        """The rows that have a label.
+
+        Raises:
+            ValueError: if there are none.
+        """
+        labelled = self.labelled
+        return self if labelled.all() else self.subset(labelled)
 
     def subset(self, rows: Any) -> Dataset:
         """The rows of a split, of a bool mask, or at int indices."""

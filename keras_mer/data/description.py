@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 TASKS = ("regression", "classification")
+UNLABELLED = -1
 
 FIELDS: dict[str, Any] = {
     "name": "unnamed",
@@ -72,9 +73,10 @@ def _check_labels(labels: np.ndarray, description: Mapping[str, Any]) -> None:
                 f"received {labels.dtype} {labels.shape}"
             )
         highest = "any" if names is None else len(names) - 1
-        if labels.min() < 0 or (names is not None and labels.max() >= len(names)):
+        if labels.min() < UNLABELLED or (names is not None and labels.max() >= len(names)):
             raise ValueError(
-                f"class labels must be 0 to {highest}; received {labels.min()} to {labels.max()}"
+                f"class labels must be 0 to {highest}, or {UNLABELLED} for a row without one; "
+                f"received {labels.min()} to {labels.max()}"
             )
     if labels.ndim == 2 and names is not None and len(names) != labels.shape[1]:
         raise ValueError(f"{labels.shape[1]} label columns, but {len(names)} label_names")

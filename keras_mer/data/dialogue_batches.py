@@ -25,14 +25,16 @@ class DialogueBatches(Batches):
             in order.
         batch_size: dialogues per batch.
         sample_weights: (n,) the weight of each utterance, by which its own is multiplied.
+        labelled: (n,) bool, False where an utterance has no label and is there to be read alone.
         **options: `shuffle`, `seed`, `bucket`, `round_to`, `workers` and `max_queue_size`, as
             for `Batches`.
 
     Output:
         `batches[i]` is `(inputs, labels, weights)`: inputs such as `text` (batch, utterances,
         dim) float32 and `text_mask` (batch, utterances) bool; labels (batch, utterances, k),
-        zeros after the end of a dialogue; and weights (batch, utterances) float32, 0 there and
-        elsewhere such that a loss is the mean over the utterances that there are.
+        zeros after the end of a dialogue and where there is none; and weights (batch,
+        utterances) float32, 0 there and elsewhere such that a loss is the mean over the
+        utterances that have a label.
 
     Example:
 
@@ -52,10 +54,12 @@ class DialogueBatches(Batches):
         positions: Any = None,
         batch_size: int = 8,
         sample_weights: Any = None,
+        labelled: Any = None,
         **options: Any,
     ) -> None:
         weights = np.ones(len(labels)) if sample_weights is None else np.asarray(sample_weights)
         self._weights = weights.astype("float32")
+        self._labelled = np.ones(len(labels), "bool") if labelled is None else np.asarray(labelled)
         self._order, offsets = in_dialogues(dialogues, positions)
         labels = np.asarray(labels)
         self._labels = labels.reshape(len(labels), -1)
@@ -90,8 +94,9 @@ class DialogueBatches(Batches):
             inputs[f"{modality}_mask"] &= pad(there.take(chosen), length)[0][..., 0] > 0
         numbers, real = pad(self._numbers.take(chosen), length)
         places = self._order[numbers[..., 0].astype("int64")]
+        real &= self._labelled[places]
         labels = np.where(real[..., None], self._labels[places], 0).astype(self._labels.dtype)
-        weights = real * (real.size / real.sum()) * self._weights[places]
+        weights = real * (real.size / max(real.sum(), 1)) * self._weights[places]
         return inputs, labels, weights.astype("float32")
 
 

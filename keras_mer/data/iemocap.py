@@ -11,6 +11,7 @@ import numpy as np
 from keras_mer.data._reading import choice, csv_rows, existing, found_folder
 from keras_mer.data.conv_emotion import IEMOCAP_EMOTIONS, SHARED_SPEAKERS, TERMS, read_conv_emotion
 from keras_mer.data.dataset import Dataset
+from keras_mer.data.description import UNLABELLED
 from keras_mer.data.unpickle import load_object_npz
 
 DIALOGUES = "COSMIC/feature-extraction/iemocap/iemocap.pkl"
@@ -40,7 +41,10 @@ def found_iemocap(folder: Path) -> Path | None:
 
 
 def read_iemocap(
-    folder: str | Path, labels: str = "emotion6", allow_leaks: bool = False
+    folder: str | Path,
+    labels: str = "emotion6",
+    allow_leaks: bool = False,
+    context: bool = False,
 ) -> Dataset:
     """Reads IEMOCAP: 10039 utterances of 151 dialogues in 5 sessions of two actors each.
 
@@ -57,6 +61,9 @@ def read_iemocap(
             "emotion4" (5531: happy or excited, sad, neutral, angry), or "vad" (all 10039:
             valence, arousal and dominance, mostly from 1 to 5).
         allow_leaks: see `Dataset`.
+        context: whether the other utterances of the dialogues are there too, without a label,
+            for models that read whole dialogues. Utterances are then in the order in which
+            they begin.
 
     Raises:
         FileNotFoundError: if a file is missing.
@@ -75,14 +82,16 @@ def read_iemocap(
     table = {row["wav_file"]: row for row in csv_rows(root / TIMES, _columns_of_times())}
     places = {name: place for place, name in enumerate(sorted(table))}
     ids, classes = _chosen(root, labels, places)
+    split_of = _splits(root, labels, ids, classes)
+    if context and classes is not None:
+        ids, classes = _whole_dialogues(ids, classes, table)
     rows = np.array([places[name] for name in ids])
     vad = _rows(root / VAD, len(places), 3)[rows]
-    dialogues = [name.rpartition("_")[0] for name in ids]
-    splits = _splits(root, labels, dialogues, classes)
+    dialogues = [_dialogue(name) for name in ids]
     return Dataset(
         {"audio": _rows(root / AUDIO, len(places), AUDIO_DIMENSION)[rows]},
         vad if labels == "vad" else classes,
-        splits,
+        [split_of[name] for name in dialogues],
         ids=ids,
         groups=dialogues,
         transcripts=_transcripts(root, ids),
@@ -123,19 +132,36 @@ def _chosen(
     return list(entries), classes
 
 
+def _dialogue(name: str) -> str:
+    return name.rpartition("_")[0]
+
+
+def _whole_dialogues(
+    ids: list[str], classes: np.ndarray, table: Mapping[str, Mapping[str, str]]
+) -> tuple[list[str], np.ndarray]:
+    """All utterances of the dialogues, each when it begins, and their labels if they have any."""
+    known = dict(zip(ids, classes.tolist(), strict=True))
+    rank = {dialogue: place for place, dialogue in enumerate(dict.fromkeys(map(_dialogue, ids)))}
+    whole = sorted(
+        (name for name in table if _dialogue(name) in rank),
+        key=lambda name: (rank[_dialogue(name)], float(table[name]["start_time"]), name),
+    )
+    return whole, np.array([known.get(name, UNLABELLED) for name in whole], dtype="int32")
+
+
 def _splits(
-    root: Path, labels: str, dialogues: Sequence[str], classes: np.ndarray | None
-) -> np.ndarray:
-    """conv-emotion's split of the dialogues; its labels must be the same."""
+    root: Path, labels: str, ids: Sequence[str], classes: np.ndarray | None
+) -> dict[str, str]:
+    """conv-emotion's split, by dialogue; its labels must be the same."""
     path = existing(root / DIALOGUES, "IEMOCAP")
     known = read_conv_emotion(path)
     split = dict(zip(known.groups.tolist(), known.splits.tolist(), strict=True))
-    stray = next((name for name in dialogues if name not in split), None)
+    stray = next((name for name in map(_dialogue, ids) if name not in split), None)
     same = labels != "emotion6" or classes is None or np.array_equal(known.labels, classes)
     if stray is not None or not same:
         odd = f"it lacks the dialogue {stray}" if stray else "its emotions differ"
         raise ValueError(f"{path} does not belong to these labels: {odd}")
-    return np.array([split[name] for name in dialogues])
+    return split
 
 
 def _rows(path: Path, rows: int, columns: int) -> np.ndarray:

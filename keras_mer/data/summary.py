@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_mer.data.description import UNLABELLED
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -70,5 +72,8 @@ def _label_line(dataset: Dataset, labels: np.ndarray) -> str:
         return f"mean {', '.join(f'{mean:.3f}' for mean in means)}"
     classes, counts = np.unique(labels, return_counts=True)
     names = dataset.description["label_names"]
-    shown = [names[label] if names else str(label) for label in classes]
+    shown = [
+        "unlabelled" if label == UNLABELLED else names[label] if names else str(label)
+        for label in classes
+    ]
     return ", ".join(f"{name} {count}" for name, count in zip(shown, counts, strict=True))

@@ -11,19 +11,21 @@ import keras
 from keras_mer import metrics
 from keras_mer.data import Dataset, DialogueBatches
 from keras_mer.layers._modalities import modality_order
-from keras_mer.training.prepare import batches_for, complete, hide
+from keras_mer.training.prepare import batches_for, complete, hide, rows_for
 from keras_mer.training.shared_recipe import protocol_of
 
 
 def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
-    """The model's predictions on a split and the true labels, as arrays."""
+    """The model's predictions on the rows of a split that have labels, and these, as arrays."""
+    dataset = rows_for(model, dataset)
     # Dialogues have a prediction per utterance, which batches of other lengths would not fit.
     whole = getattr(model, "reads_dialogues", False)
     options = {} if whole else {"by_length": True}
     batches = batches_for(model, dataset, split, batch_size, **options)
     y_pred = model.predict(batches, verbose=0)
     in_order = batches.utterances if isinstance(batches, DialogueBatches) else batches.in_order
-    return in_order(y_pred), dataset.subset(split).labels
+    rows = dataset.subset(split)
+    return in_order(y_pred)[rows.labelled], rows.labels[rows.labelled]
 
 
 def evaluate(

@@ -25,7 +25,7 @@ from keras_mer.training.checkpoint import (
     snapshot,
 )
 from keras_mer.training.evaluate import evaluate
-from keras_mer.training.prepare import batches_for
+from keras_mer.training.prepare import batches_for, rows_for
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.row_weights import row_weights
 
@@ -59,6 +59,7 @@ def fit(
         callbacks: of the user.
         tensorboard: whether to write files for TensorBoard, if it can be.
     """
+    dataset = rows_for(model, dataset)
     follow = Follow(model, recipe, dataset, folder, fingerprint(recipe, dataset, seed), on_epoch)
     follow.resume()
     if not follow.finished:

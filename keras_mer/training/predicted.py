@@ -33,7 +33,8 @@ class Predicted:
     def of(cls, model: keras.Model, dataset: Dataset) -> Predicted:
         """The predictions of the test part of a data set that is prepared for the model."""
         y_pred, labels = predictions(model, dataset, "test")
-        return cls(dataset.subset("test").ids, np.asarray(labels), np.asarray(y_pred))
+        ids = dataset.subset("test").only_labelled().ids
+        return cls(ids, np.asarray(labels), np.asarray(y_pred))
 
     @classmethod
     def read(cls, path: str | Path) -> Predicted:

@@ -160,6 +160,11 @@ def batches_for(
     return make(split, batch_size, workers=workers_for(dataset), **options)
 
 
+def rows_for(model: Any, dataset: Dataset) -> Dataset:
+    """The rows that a model has use for: without a label, those read with their dialogue alone."""
+    return dataset if getattr(model, "reads_dialogues", False) else dataset.only_labelled()
+
+
 def number_of_classes(dataset: Dataset) -> int:
     """How many classes the int labels of a data set tell apart."""
     names = dataset.description["label_names"]

@@ -46,8 +46,9 @@ def _by_class(wanted: Any, dataset: Dataset) -> np.ndarray:
     count = number_of_classes(dataset)
     names = dataset.description["label_names"] or [str(number) for number in range(count)]
     if wanted == "balanced":
-        rows = np.bincount(dataset.labels, minlength=count)
-        return (len(dataset) / (count * np.maximum(rows, 1)))[dataset.labels]
+        labels = dataset.labels[dataset.labelled]
+        rows = np.bincount(labels, minlength=count)
+        return (len(labels) / (count * np.maximum(rows, 1)))[dataset.labels]
     if not isinstance(wanted, Mapping):
         raise ValueError(
             f'class_weight is "balanced", or a table such as {{ angry = 2.0 }}; received {wanted!r}'

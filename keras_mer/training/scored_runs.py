@@ -137,7 +137,7 @@ def _scored(
     if entrant.baseline:
         if together:  # there is nothing to tune it by
             dataset = encode_text(entrant.recipe, dataset)
-        dataset = fold_of(entrant.recipe, dataset, seed)
+        dataset = fold_of(entrant.recipe, dataset, seed).only_labelled()
         found, parameters = entrant.baseline(entrant.recipe, dataset)
         valid = metrics.report(dataset.subset("valid").labels, found["valid"], protocol)
         predicted, record = found["test"], {"valid": valid, "parameters": parameters}
@@ -154,7 +154,7 @@ def _scored(
             "epochs": len(run.epochs),
             "seconds": round(sum(epoch["seconds"] for epoch in run.epochs), 1),
         }
-    test = dataset.subset("test")
+    test = dataset.subset("test").only_labelled()
     figures = metrics.report(test.labels, predicted, protocol)
     record = {"seed": seed, "test": figures, **record}
     return Scored(record, test.ids, test.labels, test.groups, np.asarray(predicted))
