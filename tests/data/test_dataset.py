@@ -103,8 +103,9 @@ def test_a_foreign_or_incomplete_npz_is_refused(ten_rows, tmp_path):
         ({"description": {"task": "classification"}}, "classification expects int labels"),
         (
             {"labels": [0, 1, 2, 0], "description": {"label_names": ["sad", "happy"]}},
-            "class labels must be 0 to 1; received 0 to 2",
+            "class labels must be 0 to 1, or -1 for a row without one; received 0 to 2",
         ),
+        ({"labels": [0, 1, -2, 0]}, "class labels must be 0 to any, or -1 .*; received -2 to 1"),
         ({"description": {"leaks": [{"modality": "text"}]}}, "a leak is a record of modality"),
     ],
 )
@@ -182,6 +183,20 @@ def test_summary_prints_what_is_there(ten_rows, capsys):
     printed = capsys.readouterr().out
     for word in ("ten: 10 rows, regression", "text", "1, 3, 9", "train", "valid"):
         assert word in printed
+
+
+def test_a_class_of_minus_one_is_no_label(capsys):
+    data = small(labels=[1, -1, 0, -1], description={"label_names": ["sad", "happy"]})
+    assert data.labelled.tolist() == [True, False, True, False]
+    assert data.only_labelled().ids.tolist() == ["0", "2"]
+    assert data.only_labelled().labels.tolist() == [1, 0]
+    with pytest.raises(ValueError, match="a subset needs at least one row"):
+        data.subset("test").only_labelled()
+    data.summary()
+    assert "unlabelled 1, happy 1" in capsys.readouterr().out
+    scores = small(labels=[1, -1, 0, -1], description={"task": "regression"})
+    assert scores.labelled.all()
+    assert scores.only_labelled() is scores
 
 
 COLUMNS = {"speaker": ["a", "a", "b", "c"], "vad": np.ones((4, 3)), "start": [0.0, np.nan, 1, 2]}

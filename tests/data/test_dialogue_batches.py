@@ -45,6 +45,19 @@ def test_an_utterance_counts_by_its_own_weight():
     assert not weights[~real].any()
 
 
+def test_an_utterance_without_a_label_is_read_and_does_not_count():
+    labelled = np.array([True, False, True, True, False, True])
+    given, _, _ = batches(batch_size=3)[0]
+    inputs, labels, weights = batches(batch_size=3, labelled=labelled)[0]
+    for name, array in given.items():
+        np.testing.assert_array_equal(inputs[name], array)
+    assert labels[..., 0].tolist() == [[2, 0, 0], [0, 3, 0], [5, 0, 0]]
+    assert ((weights > 0) == (np.array([[1, 0, 1], [0, 1, 0], [1, 0, 0]]) > 0)).all()
+    assert (weights * labels[..., 0]).mean() == pytest.approx(np.mean([0, 2, 3, 5]))
+    alone = batches(batch_size=1, labelled=np.arange(6) != 5)
+    assert not alone[2][2].any()
+
+
 def test_predictions_come_back_in_the_order_of_the_utterances():
     whole = batches(batch_size=2)
     assert len(whole) == 2

@@ -38,6 +38,19 @@ def test_six_emotions_with_all_that_is_known_of_the_utterances(real_data, joined
     assert data.description["protocol"] == "iemocap6"
 
 
+def test_whole_dialogues_hold_what_has_no_such_label_too(real_data, joined):
+    data = read_iemocap(real_data, context=True)
+    assert data.counts == {"train": 6994, "valid": 875, "test": 2170}
+    known = dict(zip(joined["ids"].tolist(), joined["emotion"].tolist(), strict=True))
+    assert data.labels.tolist() == [known.get(name, -1) for name in data.ids.tolist()]
+    assert data.only_labelled().counts == {"train": 5163, "valid": 647, "test": 1623}
+    for name in np.unique(data.groups):
+        rows = data.columns["dialogue"] == name
+        assert data.columns["position"][rows].tolist() == list(range(rows.sum()))
+        assert (np.diff(data.columns["start"][rows]) >= 0).all()
+    assert read_iemocap(real_data, labels="vad", context=True).labels.shape == (10039, 3)
+
+
 def test_four_emotions_and_scores(real_data):
     four = read(real_data / "iemocap", labels="emotion4")
     assert len(four) == 5531
