@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_mer.data._reading import OUR_SPLITS, csv_rows, held_out_splits
 from keras_mer.data.dataset import Dataset
+from keras_mer.data.description import UNLABELLED
 
 COLUMNS = ("clip", "label", "split", "group", "transcript")
 NEEDED = ("clip", "label")
@@ -38,6 +39,10 @@ def read_clips(
     `split` (train, valid or test), `group` (whoever must not be in two splits: the speaker, the
     source video) and `transcript` or `text`; any other column is kept. A corpus of texts alone
     needs no `clip`. There are no features: the column `file` says where each clip is.
+
+    A table with a column `dialogue` holds dialogues, their utterances in order. Where labels are
+    classes, a cell of theirs may be empty there: such an utterance is read with its dialogue,
+    and neither trained nor scored on.
 
     Args:
         path: the CSV, or the folder with it as its only CSV.
@@ -71,7 +76,7 @@ def read_clips(
     cells = _cells(path, columns or {})
     rows = len(cells["label"])
     ids = cells.get("clip", [f"row {number}" for number in range(1, rows + 1)])
-    labels, names = _labels(path, cells["label"], task)
+    labels, names = _labels(path, cells["label"], task, "dialogue" in cells)
     further = {name: values for name, values in cells.items() if name not in COLUMNS}
     return Dataset(
         {},
@@ -137,22 +142,29 @@ def _table(path: Path) -> Path:
 
 
 def _labels(
-    path: Path, cells: Sequence[str], task: str | None
+    path: Path, cells: Sequence[str], task: str | None, dialogues: bool
 ) -> tuple[np.ndarray, list[str] | None]:
     """Scores, or the numbers of classes and their names."""
     if task not in (None, "regression", "classification"):
         raise ValueError(f"task must be regression or classification; received {task!r}")
-    empty = next((line for line, cell in enumerate(cells, 2) if not cell), None)
-    if empty is not None:
-        raise ValueError(f"{path}, line {empty}: the label is empty")
     scores = [_score(cell) for cell in cells]
-    if task != "classification" and None not in scores:
+    scored = task != "classification" and all(
+        score is not None for score, cell in zip(scores, cells, strict=True) if cell
+    )
+    empty = next((line for line, cell in enumerate(cells, 2) if not cell), None)
+    if empty is not None and (scored or task == "regression" or not dialogues):
+        raise ValueError(
+            f"{path}, line {empty}: the label is empty. That is for classes alone, in a table "
+            "with a column dialogue: give the label, or take the line out"
+        )
+    if scored:
         return np.array(scores, dtype="float32"), None
     if task == "regression":
         line = scores.index(None)
         raise ValueError(f"{path}, line {line + 2}: the label {cells[line]!r} is not a number")
-    names = sorted(set(cells))
-    return np.array([names.index(cell) for cell in cells], dtype="int32"), names
+    names = sorted(set(cells) - {""})
+    classes = {name: place for place, name in enumerate(names)} | {"": UNLABELLED}
+    return np.array([classes[cell] for cell in cells], dtype="int32"), names
 
 
 def _score(cell: str) -> float | None:

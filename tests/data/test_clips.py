@@ -47,6 +47,13 @@ def test_numbers_are_scores_unless_they_are_said_to_be_classes(corpus):
     assert classes.labels.tolist() == [0, 1]
 
 
+def test_in_a_dialogue_an_utterance_may_have_no_label(corpus):
+    data = read_clips(corpus("clip,label,dialogue\na.mp4,joy,x\nb.mp4,,x\nc.mp4,grief,y\n"))
+    assert data.description["label_names"] == ["grief", "joy"]
+    assert data.labels.tolist() == [1, -1, 0]
+    assert data.dialogues.tolist() == ["x", "x", "y"]
+
+
 def test_groups_are_held_out_where_the_table_has_no_splits(corpus):
     folder = corpus("clip,label,group\na.mp4,1,x\nb.mp4,2,y\nc.mp4,3,z\n")
     assert read_clips(folder, valid=["y"], test=["z"]).splits.tolist() == ["train", "valid", "test"]
@@ -69,6 +76,8 @@ def test_a_speaker_in_two_parts_is_refused_unless_the_caller_insists(corpus):
     [
         ("clip,label\na.mp4,joy\ne.mp4,joy\n", {}, r"names 1 clips that are not there.*e\.mp4"),
         ("clip,label\na.mp4,1\nb.mp4,\n", {}, "line 3: the label is empty"),
+        ("clip,label\na.mp4,joy\nb.mp4,\n", {}, "label is empty.*with a column dialogue: give"),
+        ("clip,label,dialogue\na.mp4,1,x\nb.mp4,,x\n", {}, "line 3: the label is empty"),
         ("clip,label\na.mp4,1\nb.mp4,x\n", {"task": "regression"}, "line 3: the label 'x' is not"),
         ("clip,label,split\na.mp4,1,part\n", {}, "line 2: the split is 'part'; expected train,"),
         ("clip,label\na.mp4,1\n", {"task": "ranking"}, "regression or classification; received"),
