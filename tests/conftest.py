@@ -23,7 +23,24 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 sys.path.insert(0, str(Path(__file__).parent))
 
+# Where a traced program is what may fail. Elsewhere tracing would be most of TensorFlow's time.
+TRACED = {"backends", "data", "exporting", "layers", "released"}
+
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def untraced_on_tensorflow(request):
+    """Runs TensorFlow's functions eagerly, but in `TRACED` and where a test is marked `traced`."""
+    traced = request.path.parent.name in TRACED or request.node.get_closest_marker("traced")
+    if traced or os.environ.get("KERAS_BACKEND") != "tensorflow":
+        yield
+        return
+    import tensorflow
+
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

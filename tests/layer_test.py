@@ -260,9 +260,3 @@ def predicted(model, arrays):
     if keras.backend.backend() == "jax":
         return model.predict(arrays, verbose=0)
     return to_numpy(model(arrays, training=False))
-
-
-def compile_quickly(model, *arguments, **options):
-    """Compiles; eagerly on TensorFlow, where tracing would be nearly all of a few steps' time."""
-    eager = keras.backend.backend() == "tensorflow"
-    model.compile(*arguments, run_eagerly=eager, **options)

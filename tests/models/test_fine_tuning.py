@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from layer_test import compile_quickly, to_numpy
+from layer_test import to_numpy
 from model_inputs import random_clips
 
 from keras_mer import zoo
@@ -103,7 +103,7 @@ def data(model):
 def compiled(name):
     keras.utils.set_random_seed(0)
     model = MAKERS[name]()
-    compile_quickly(model, keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
     return model
 
 
@@ -186,8 +186,7 @@ def test_a_frozen_model_is_frozen_when_it_is_loaded_and_goes_on(name, tmp_path):
 def test_compiling_anew_keeps_loss_metrics_and_settings_of_the_optimizer():
     model = MAKERS["CMMSF"]()
     decay = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
-    compile_quickly(
-        model,
+    model.compile(
         keras.optimizers.AdamW(decay, weight_decay=0.02, global_clipnorm=1.0),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
