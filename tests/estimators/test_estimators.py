@@ -38,6 +38,7 @@ def classifier(**changed):
     return KerasMERClassifier(**{"modalities": TWO, **SMALL, **changed})
 
 
+@pytest.mark.traced
 def test_classes_are_learned_by_name():
     X, y = table(200)
     fitted = classifier(epochs=20, learning_rate=0.02).fit(X[:150], y[:150])

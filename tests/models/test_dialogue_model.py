@@ -111,6 +111,7 @@ def test_saves_loads_and_takes_a_new_head(tmp_path):
     np.testing.assert_array_equal(kernel, to_numpy(model.get_layer("utterance_text").kernel))
 
 
+@pytest.mark.traced
 def test_learns_what_only_the_dialogue_tells():
     """The label of an utterance is what was said just before it."""
     rng = np.random.default_rng(0)

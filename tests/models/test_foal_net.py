@@ -97,6 +97,7 @@ def test_first_losses_are_the_same_on_every_backend():
     np.testing.assert_allclose(losses, [1.896169, 1.847732, 1.801109], atol=1e-4)
 
 
+@pytest.mark.traced
 def test_alignment_pulls_equal_labels_together():
     rng = np.random.default_rng(2)
     labels, arrays = np.arange(24) % 3, inputs(24, rng)
@@ -143,6 +144,7 @@ def counted(owner, name, counts):
     setattr(owner, name, counting)
 
 
+@pytest.mark.traced
 def test_learns_a_small_task_that_takes_both_modalities():
     """In compiled steps, with the draw in them; on torch that would take a C++ compiler."""
     model = small(outputs=2, **STEADY)

@@ -156,6 +156,7 @@ def test_trains_alike_on_every_backend(generator, monkeypatch):
     np.testing.assert_allclose(losses, LOSSES[generator], rtol=1e-4)
 
 
+@pytest.mark.traced
 def test_learns_a_task_of_two_modalities_with_all_objectives():
     arrays, scores = task(np.random.default_rng(3), rows=48)
     model = small()

@@ -151,6 +151,7 @@ def test_a_new_head_keeps_the_trunk():
 FIRST_LOSSES = [1.066657, 1.003653, 0.948158]
 
 
+@pytest.mark.traced
 def test_trains_alike_on_every_backend_and_learns():
     """The difference of two means, one of the text and one of the audio."""
     rows, rng = 48, np.random.default_rng(1)

@@ -124,6 +124,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.traced
 @each_model
 def test_trains_alike_on_every_backend(name):
     """The numbers are of one backend; the tests hold the three to them."""

@@ -5,7 +5,7 @@ import pytest
 from minilm import need_minilm
 
 
-@pytest.fixture(autouse=True, scope="package")
+@pytest.fixture(autouse=True, scope="module")
 def no_xla():
     """XLA compiles for seconds what these runs do in one; tests/models train with it."""
     with pytest.MonkeyPatch.context() as patch:

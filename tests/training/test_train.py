@@ -33,6 +33,7 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.traced
 def test_learns_what_is_there(tmp_path):
     data = dataset(rows=192)
     run = train(recipe(epochs=12), data, seed=1, folder=tmp_path)
