@@ -24,7 +24,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 sys.path.insert(0, str(Path(__file__).parent))
 
 # Where a traced program is what may fail. Elsewhere tracing would be most of TensorFlow's time.
-TRACED = {"backends", "data", "exporting", "layers", "released"}
+TRACED = {"data", "exporting", "layers", "released"}
 
 SHARED = Path(__file__).parents[1].parent / "shared" / "data"
 
