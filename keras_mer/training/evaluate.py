@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import combinations
-from typing import Any
 
 import keras
+import numpy as np
 
 from keras_mer import metrics
 from keras_mer.data import Dataset, DialogueBatches
 from keras_mer.layers._modalities import modality_order
-from keras_mer.training.prepare import batches_for, complete, hide, rows_for
+from keras_mer.training.prepare import batches_for, complete, hide, reads_dialogues, rows_for
 from keras_mer.training.shared_recipe import protocol_of
 
 
-def predictions(model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64) -> Any:
-    """The model's predictions on the rows of a split that have labels, and these, as arrays."""
+def predictions(
+    model: keras.Model, dataset: Dataset, split: str, batch_size: int = 64
+) -> tuple[np.ndarray, Dataset]:
+    """The model's predictions on the rows of a split that have labels, and these rows."""
     dataset = rows_for(model, dataset)
     # Dialogues have a prediction per utterance, which batches of other lengths would not fit.
-    whole = getattr(model, "reads_dialogues", False)
-    options = {} if whole else {"by_length": True}
+    options = {} if reads_dialogues(model) else {"by_length": True}
     batches = batches_for(model, dataset, split, batch_size, **options)
     y_pred = model.predict(batches, verbose=0)
     in_order = batches.utterances if isinstance(batches, DialogueBatches) else batches.in_order
     rows = dataset.subset(split)
-    return in_order(y_pred)[rows.labelled], rows.labels[rows.labelled]
+    return np.asarray(in_order(y_pred))[rows.labelled], rows.only_labelled()
 
 
 def evaluate(
@@ -54,8 +55,8 @@ def evaluate(
     dataset = complete(dataset, model.config["features"])
     if modalities is not None:
         dataset = hide(dataset, modalities)
-    y_pred, y_true = predictions(model, dataset, split)
-    return metrics.report(y_true, y_pred, protocol)
+    y_pred, rows = predictions(model, dataset, split)
+    return metrics.report(rows.labels, y_pred, protocol)
 
 
 def subsets(modalities: Sequence[str]) -> list[tuple[str, ...]]:

@@ -32,9 +32,8 @@ class Predicted:
     @classmethod
     def of(cls, model: keras.Model, dataset: Dataset) -> Predicted:
         """The predictions of the test part of a data set that is prepared for the model."""
-        y_pred, labels = predictions(model, dataset, "test")
-        ids = dataset.subset("test").only_labelled().ids
-        return cls(ids, np.asarray(labels), np.asarray(y_pred))
+        y_pred, rows = predictions(model, dataset, "test")
+        return cls(rows.ids, rows.labels, y_pred)
 
     @classmethod
     def read(cls, path: str | Path) -> Predicted:

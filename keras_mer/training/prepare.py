@@ -155,14 +155,18 @@ def batches_for(
     model: Any, dataset: Dataset, split: str, batch_size: int, **options: Any
 ) -> Batches:
     """Batches of what the model reads: utterances, or dialogues whole."""
-    whole = getattr(model, "reads_dialogues", False)
-    make = dataset.dialogue_batches if whole else dataset.batches
+    make = dataset.dialogue_batches if reads_dialogues(model) else dataset.batches
     return make(split, batch_size, workers=workers_for(dataset), **options)
 
 
 def rows_for(model: Any, dataset: Dataset) -> Dataset:
     """The rows that a model has use for: without a label, those read with their dialogue alone."""
-    return dataset if getattr(model, "reads_dialogues", False) else dataset.only_labelled()
+    return dataset if reads_dialogues(model) else dataset.only_labelled()
+
+
+def reads_dialogues(model: Any) -> bool:
+    """Whether a step of a model is an utterance; one of the user's own need not say."""
+    return bool(getattr(model, "reads_dialogues", False))
 
 
 def number_of_classes(dataset: Dataset) -> int:

@@ -140,13 +140,14 @@ def _scored(
         dataset = fold_of(entrant.recipe, dataset, seed).only_labelled()
         found, parameters = entrant.baseline(entrant.recipe, dataset)
         valid = metrics.report(dataset.subset("valid").labels, found["valid"], protocol)
-        predicted, record = found["test"], {"valid": valid, "parameters": parameters}
+        predicted, test = np.asarray(found["test"]), dataset.subset("test")
+        record = {"valid": valid, "parameters": parameters}
     else:
         recipe = entrant.recipe
         if not together:  # what was tuned is in the features already
             recipe = replace(recipe, text_tuning=None)
         run, dataset = train_and_prepare(recipe, dataset, seed, folder, report)
-        predicted, _ = predictions(run.model, dataset, "test")
+        predicted, test = predictions(run.model, dataset, "test")
         record = {
             "valid": run.valid,
             "parameters": entrant.parameters,
@@ -154,10 +155,9 @@ def _scored(
             "epochs": len(run.epochs),
             "seconds": round(sum(epoch["seconds"] for epoch in run.epochs), 1),
         }
-    test = dataset.subset("test").only_labelled()
     figures = metrics.report(test.labels, predicted, protocol)
     record = {"seed": seed, "test": figures, **record}
-    return Scored(record, test.ids, test.labels, test.groups, np.asarray(predicted))
+    return Scored(record, test.ids, test.labels, test.groups, predicted)
 
 
 def _identity(dataset: Dataset) -> str:

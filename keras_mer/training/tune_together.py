@@ -14,7 +14,7 @@ from keras_mer.data import Dataset, Preprocessor
 from keras_mer.features import TextAdapters, TextEncoder, _minilm
 from keras_mer.layers import MaskedAveragePooling1D
 from keras_mer.training.fit import Follow, Report, fit, make_optimizer
-from keras_mer.training.prepare import complete, fit_preprocessor
+from keras_mer.training.prepare import complete, fit_preprocessor, reads_dialogues
 from keras_mer.training.recipe import Recipe
 from keras_mer.training.train import build_model
 from keras_mer.training.tune_text import ADAPTERS, Tuned, adapters_of, lower_features, upper_layers
@@ -55,7 +55,7 @@ def tune_together(
     keras.utils.set_random_seed(seed)
     lower = fit_preprocessor(recipe, dataset)
     model = build_model(recipe, _of_the_encoder(recipe, lower), seed)
-    if getattr(model, "reads_dialogues", False):
+    if reads_dialogues(model):
         raise ValueError(
             f"a {type(model).__name__} reads dialogues, whose texts cannot be tuned together "
             "with it: take `together` out of [text_tuning], and they are tuned before"
