@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from threading import Lock
@@ -108,6 +108,10 @@ class Batches(keras.utils.PyDataset):
             that are rows of numbers in `features`.
         by_length: whether unshuffled batches hold rows of similar length too, which spares a
             prediction most of the padding. `in_order` puts its results in the rows' order.
+        exchange: per modality the share of the rows of shuffled batches, from 0 to 1, that have
+            it from any other row, drawn anew in every epoch. What a modality tells of the
+            label is then mostly wrong, but it is there: a model learns to expect little of
+            it, where hiding it teaches that it is seldom there at all.
 
     Output:
         `batches[i]` is `(inputs, labels)`, with inputs such as `text` (batch, time, dim)
@@ -136,9 +140,11 @@ class Batches(keras.utils.PyDataset):
         max_queue_size: int = 4,
         shapes: Mapping[str, Sequence[int]] | None = None,
         by_length: bool = False,
+        exchange: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(max_queue_size=max_queue_size)
         self.features = in_order(features)
+        self.exchange = exchanged_shares(exchange, self.features)
         self.shapes = dict(shapes or {})
         self.labels = np.asarray(labels)
         self.sample_weights = (
@@ -205,11 +211,32 @@ class Batches(keras.utils.PyDataset):
 
     def _batch(self, bucket: Bucket) -> tuple[Any, ...]:
         rows, lengths = bucket
-        features = {name: ragged.take(rows) for name, ragged in self.features.items()}
+        features = {
+            name: ragged.take(chosen)
+            for (name, ragged), chosen in zip(
+                self.features.items(), self._exchanged(rows), strict=True
+            )
+        }
         inputs = padded_inputs(features, dict(zip(features, lengths, strict=True)), self.shapes)
         if self.sample_weights is None:
             return inputs, self.labels[rows]
         return inputs, self.labels[rows], self.sample_weights[rows]
+
+    def _exchanged(self, rows: np.ndarray) -> list[np.ndarray]:
+        """Of each modality, the rows that a batch has it from."""
+        if not (self.shuffle and self.exchange):
+            return [rows] * len(self.features)
+        generator = self._generator(rows)
+        draws = [generator.random(len(rows)) for _ in self.features]
+        others = [generator.integers(len(self.labels), size=len(rows)) for _ in self.features]
+        return [
+            np.where(draw < self.exchange.get(name, 0), other, rows)
+            for name, draw, other in zip(self.features, draws, others, strict=True)
+        ]
+
+    def _generator(self, rows: np.ndarray) -> np.random.Generator:
+        """Of a batch, and not of the order in which threads make them."""
+        return np.random.default_rng([self.seed, self._epoch, int(rows[0])])
 
     def on_epoch_begin(self) -> None:
         """Called by Keras before an epoch."""
@@ -291,6 +318,25 @@ class _Ahead:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Ahead, (self.workers, self.most)
+
+
+def exchanged_shares(exchange: Any, modalities: Collection[str]) -> dict[str, float]:
+    """The share of each modality's rows that are exchanged.
+
+    Raises:
+        ValueError: if a modality is not there, or something is no share.
+    """
+    if not isinstance(exchange or {}, Mapping):
+        raise ValueError(
+            f"exchange must be a share by modality, such as audio = 0.9; received {exchange!r}"
+        )
+    shares = dict(exchange or {})
+    for name, share in shares.items():
+        if name not in modalities:
+            raise ValueError(f"exchange names {name!r}; the modalities are {', '.join(modalities)}")
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise ValueError(f"exchange of {name} must be a share from 0 to 1; received {share!r}")
+    return shares
 
 
 def _cut(buckets: list[Bucket], batch_size: int) -> list[Bucket]:

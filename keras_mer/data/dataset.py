@@ -166,6 +166,7 @@ class Dataset:
         workers: int = 0,
         max_queue_size: int = 4,
         by_length: bool = False,
+        exchange: Mapping[str, float] | None = None,
     ) -> batching.Batches:
         """A split as `Batches`, a `keras.utils.PyDataset`; see there for the arguments."""
         rows, features = self._selected(split, modalities)
@@ -183,6 +184,7 @@ class Dataset:
             max_queue_size=max_queue_size,
             shapes=self._shapes,
             by_length=by_length,
+            exchange=exchange,
         )
 
     def dialogue_batches(

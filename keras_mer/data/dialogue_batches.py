@@ -26,8 +26,8 @@ class DialogueBatches(Batches):
         batch_size: dialogues per batch.
         sample_weights: (n,) the weight of each utterance, by which its own is multiplied.
         labelled: (n,) bool, False where an utterance has no label and is there to be read alone.
-        **options: `shuffle`, `seed`, `bucket`, `round_to`, `workers` and `max_queue_size`, as
-            for `Batches`.
+        **options: `shuffle`, `seed`, `bucket`, `round_to`, `workers`, `max_queue_size` and
+            `exchange`, of single utterances, as for `Batches`.
 
     Output:
         `batches[i]` is `(inputs, labels, weights)`: inputs such as `text` (batch, utterances,
@@ -93,11 +93,28 @@ class DialogueBatches(Batches):
             length = inputs[modality].shape[1]
             inputs[f"{modality}_mask"] &= pad(there.take(chosen), length)[0][..., 0] > 0
         numbers, real = pad(self._numbers.take(chosen), length)
+        self._exchange_utterances(inputs, real, chosen)
         places = self._order[numbers[..., 0].astype("int64")]
         real &= self._labelled[places]
         labels = np.where(real[..., None], self._labels[places], 0).astype(self._labels.dtype)
         weights = real * (real.size / max(real.sum(), 1)) * self._weights[places]
         return inputs, labels, weights.astype("float32")
+
+    def _exchanged(self, rows: np.ndarray) -> list[np.ndarray]:
+        """No dialogue has another's: their utterances are exchanged one by one."""
+        return [rows] * len(self.features)
+
+    def _exchange_utterances(
+        self, inputs: dict[str, np.ndarray], real: np.ndarray, dialogues: np.ndarray
+    ) -> None:
+        if not (self.shuffle and self.exchange):
+            return
+        generator = self._generator(dialogues)
+        for modality, rows in self.features.items():
+            drawn = real & (generator.random(real.shape) < self.exchange.get(modality, 0))
+            other = generator.integers(len(self._order), size=int(drawn.sum()))
+            inputs[modality][drawn] = rows.values[other]
+            inputs[f"{modality}_mask"][drawn] = self._there[modality].values[other, 0] > 0
 
 
 def in_dialogues(dialogues: Any, positions: Any = None) -> tuple[np.ndarray, np.ndarray]:

@@ -64,7 +64,8 @@ def fit(
     follow.resume()
     if not follow.finished:
         weights = row_weights(recipe.training, dataset.subset("train"))
-        options = {"shuffle": True, "seed": seed, "sample_weights": weights}
+        exchange = recipe.training["exchange"]
+        options = {"shuffle": True, "seed": seed, "sample_weights": weights, "exchange": exchange}
         size = recipe.training["batch_size"]
         follow.batches = batches_for(model, dataset, "train", size, **options)
     while not follow.finished:

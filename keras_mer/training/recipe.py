@@ -58,6 +58,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "trunk_rate": 0.1,
         "class_weight": None,
         "sample_weight": None,
+        "exchange": {},
     },
     "evaluation": {"protocol": None, "select": None},
     "search": {"training": {}, "model": {}},
@@ -97,7 +98,8 @@ class Recipe:
             Of an entry that is trained further, `freeze_epochs`, how many of the epochs the head
             learns alone, and `trunk_rate`, at what share of the learning rate everything learns
             after them; the patience counts from there. `class_weight`, "balanced" or a table
-            by label; `sample_weight`, the column with the weight of each row.
+            by label; `sample_weight`, the column with the weight of each row; `exchange`, per
+            modality the share of training rows that have it from another row, see `Batches`.
         evaluation: the `protocol` of `keras_mer.metrics.report`, by default that of the data,
             else "classes" or "scores"; and `select`, the figure of it that decides on the
             validation part which epoch is kept, by default the mean absolute error, or the

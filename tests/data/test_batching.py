@@ -136,6 +136,38 @@ def test_an_epoch_has_its_order_whatever_came_before():
     assert seen(Batches(features, labels, 32, shuffle=True, seed=5)) != orders[0]
 
 
+def numbered(rows=200):
+    """Rows of one step, whose number is in both modalities."""
+    features = {name: Ragged.from_list(np.arange(rows, dtype="float32")[:, None]) for name in "ab"}
+    return features, np.arange(rows)
+
+
+def sources(batches, name):
+    """The rows that a modality was taken from, and the rows that had it."""
+    served = [batches[i] for i in range(len(batches))]
+    taken = np.concatenate([inputs[name][:, 0, 0] for inputs, _ in served]).astype(int)
+    return taken, np.concatenate([labels for _, labels in served])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_exchanged_modality_is_mostly_that_of_other_rows(workers):
+    batches = Batches(*numbered(), 16, shuffle=True, exchange={"a": 0.8}, workers=workers)
+    taken, rows = sources(batches, "a")
+    assert 0.7 < np.mean(taken != rows) < 0.9
+    assert len(set(taken[taken != rows])) > 60
+    np.testing.assert_array_equal(*sources(batches, "b"))
+    again, _ = sources(batches, "a")
+    np.testing.assert_array_equal(again, taken)
+    batches.epoch = 1
+    later = dict(zip(*reversed(sources(batches, "a")), strict=True))
+    assert np.mean([later[row] != source for row, source in zip(rows, taken, strict=True)]) > 0.7
+
+
+def test_nothing_is_exchanged_in_what_is_predicted():
+    batches = Batches(*numbered(), 16, exchange={"a": 1.0})
+    np.testing.assert_array_equal(*sources(batches, "a"))
+
+
 def test_max_length_and_weights():
     features, labels = uneven()
     weights = np.linspace(0, 1, 300)
@@ -156,6 +188,9 @@ def test_max_length_and_weights():
         ({"max_length": 0}, "max_length must be 1 or more"),
         ({"features": {}}, "one or more modalities"),
         ({"sample_weights": [1.0]}, "sample_weights 1"),
+        ({"exchange": {"audio": 0.5}}, "exchange names 'audio'; the modalities are text"),
+        ({"exchange": {"text": 1.5}}, "exchange of text must be a share from 0 to 1; received 1.5"),
+        ({"exchange": 0.5}, "exchange must be a share by modality, such as audio = 0.9; received"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, message):

@@ -78,6 +78,19 @@ def test_shuffled_batches_hold_every_utterance_once_with_its_own_label():
     assert sorted(seen) == list(range(6))
 
 
+def test_utterances_are_exchanged_one_by_one():
+    whole = batches(batch_size=3, shuffle=True)[0][0]
+    inputs, labels, _ = batches(batch_size=3, shuffle=True, exchange={"audio": 1.0})[0]
+    np.testing.assert_array_equal(inputs["text"], whole["text"])
+    real = whole["text_mask"]
+    np.testing.assert_array_equal(inputs["audio_mask"][~real], False)
+    # The third utterance has no sound, and whoever is given it has none.
+    assert set(inputs["audio"][real][:, 0]) <= {0.0, 1.0, 2.0, 4.0, 5.0, 6.0}
+    np.testing.assert_array_equal(inputs["audio"][real][:, 0] > 0, inputs["audio_mask"][real])
+    assert (inputs["audio"] != whole["audio"]).any()
+    assert sorted(labels[real].ravel()) == list(range(6))
+
+
 def test_a_data_set_knows_its_dialogues_by_column_or_by_group():
     given = {"labels": np.arange(6), "splits": ["train"] * 6}
     columns = {"dialogue": DIALOGUES, "position": POSITIONS}
