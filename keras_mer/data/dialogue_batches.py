@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,8 @@ from keras_mer.data.ragged import Ragged
 class DialogueBatches(Batches):
     """Batches whose rows are dialogues and whose steps are utterances.
 
-    A modality of several steps counts as their mean. The order of the dialogues, buckets of
-    similar length and threads are those of `Batches`.
+    A modality of several steps counts as their mean, unless it is named in `steps`. The order
+    of the dialogues, buckets of similar length and threads are those of `Batches`.
 
     Args:
         features: the rows of each modality, one per utterance.
@@ -26,6 +26,8 @@ class DialogueBatches(Batches):
         batch_size: dialogues per batch.
         sample_weights: (n,) the weight of each utterance, by which its own is multiplied.
         labelled: (n,) bool, False where an utterance has no label and is there to be read alone.
+        steps: the modalities that keep their steps: (batch, utterances, time, dim), with a mask
+            (batch, utterances, time).
         **options: `shuffle`, `seed`, `bucket`, `round_to`, `workers`, `max_queue_size` and
             `exchange`, of single utterances, as for `Batches`.
 
@@ -55,6 +57,7 @@ class DialogueBatches(Batches):
         batch_size: int = 8,
         sample_weights: Any = None,
         labelled: Any = None,
+        steps: Collection[str] = (),
         **options: Any,
     ) -> None:
         weights = np.ones(len(labels)) if sample_weights is None else np.asarray(sample_weights)
@@ -69,7 +72,13 @@ class DialogueBatches(Batches):
             vectors[modality] = Ragged(means, offsets)
             self._there[modality] = Ragged(there[:, None], offsets)
         self._numbers = Ragged(np.arange(len(self._order))[:, None], offsets)
+        self._steps = {m: features[m].take(self._order) for m in steps}
+        self._round_to = options.get("round_to", 8)
         super().__init__(vectors, np.arange(len(offsets) - 1), batch_size, **options)
+        if both := sorted(self._steps.keys() & self.exchange.keys()):
+            raise ValueError(
+                f"{', '.join(both)} cannot keep its steps and be exchanged: leave it out of one"
+            )
 
     def utterances(self, predictions: Any) -> np.ndarray:
         """What was predicted for each utterance, in the order in which they were given.
@@ -87,18 +96,52 @@ class DialogueBatches(Batches):
         found[self._order] = predictions[there]
         return found
 
+    def _planned(self) -> list[Bucket]:
+        """The batches of this epoch, each with the steps that its own utterances need."""
+        plan = super()._planned()
+        if not self._steps:
+            return plan
+        plan = [Bucket(rows, lengths + self._longest(rows)) for rows, lengths in plan]
+        if len(plan) > 1:
+            # On TensorFlow, Keras takes the dimensions that these two share for fixed.
+            (_, first), (rows, second) = plan[:2]
+            vectors = len(self.features)
+            more = tuple(
+                n + self._round_to * (n == other)
+                for n, other in zip(second[vectors:], first[vectors:], strict=True)
+            )
+            plan[1] = Bucket(rows, second[:vectors] + more)
+        return plan
+
+    def _longest(self, dialogues: np.ndarray) -> tuple[int, ...]:
+        """The steps of the longest utterance of some dialogues, rounded up, by modality."""
+        numbers = self._numbers.take(dialogues).values[:, 0].astype("int64")
+        longest = (rows.take(numbers).lengths.max() for rows in self._steps.values())
+        return tuple(-(-max(int(n), 1) // self._round_to) * self._round_to for n in longest)
+
     def _batch(self, bucket: Bucket) -> tuple[Any, ...]:
-        inputs, chosen = super()._batch(bucket)
+        vectors = len(self.features)
+        inputs, chosen = super()._batch(Bucket(bucket.rows, bucket.lengths[:vectors]))
         for modality, there in self._there.items():
             length = inputs[modality].shape[1]
             inputs[f"{modality}_mask"] &= pad(there.take(chosen), length)[0][..., 0] > 0
         numbers, real = pad(self._numbers.take(chosen), length)
         self._exchange_utterances(inputs, real, chosen)
+        self._give_steps(inputs, numbers[..., 0].astype("int64"), real, bucket.lengths[vectors:])
         places = self._order[numbers[..., 0].astype("int64")]
         real &= self._labelled[places]
         labels = np.where(real[..., None], self._labels[places], 0).astype(self._labels.dtype)
         weights = real * (real.size / max(real.sum(), 1)) * self._weights[places]
         return inputs, labels, weights.astype("float32")
+
+    def _give_steps(
+        self, inputs: dict[str, Any], numbers: np.ndarray, real: np.ndarray, times: Sequence[int]
+    ) -> None:
+        for (modality, rows), time in zip(self._steps.items(), times, strict=True):
+            values = np.zeros((*real.shape, time, rows.dim), "float32")
+            mask = np.zeros((*real.shape, time), "bool")
+            values[real], mask[real] = rows.take(numbers[real]).padded(time)
+            inputs[modality], inputs[f"{modality}_mask"] = values, mask
 
     def _exchanged(self, rows: np.ndarray) -> list[np.ndarray]:
         """No dialogue has another's: their utterances are exchanged one by one."""

@@ -7,11 +7,12 @@ import keras
 from keras import ops
 
 from keras_mer._serialized import serialized
-from keras_mer._types import Config, Tensor
+from keras_mer._types import Tensor
 from keras_mer.layers import BidirectionalLSTM, MaskedLSTM
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
 from keras_mer.models._per_modality import as_config, per_modality
+from keras_mer.models._utterances import PerDialogue
 from keras_mer.models.cmmsf import CMMSF
 from keras_mer.models.deepmsimer import DeepMSIMER
 from keras_mer.models.ef_lstm import EFLSTM
@@ -148,7 +149,7 @@ class DialogueModel(MultimodalModel):
                 "activation": activation,
             },
         )
-        unfold = _PerUtterance(dtype="float32", name="per_utterance")
+        unfold = PerDialogue(dtype="float32", name="per_utterance")
 
         # graph
         real = _until_last(masks)
@@ -204,17 +205,3 @@ def _until_last(masks: Mapping[str, Tensor]) -> Tensor:
         there = mask if there is None else ops.logical_or(there, mask)
     later = ops.flip(ops.cumsum(ops.flip(ops.cast(there, "int32"), axis=1), axis=1), axis=1)
     return later > 0
-
-
-@keras.saving.register_keras_serializable(package="keras_mer")
-class _PerUtterance(keras.layers.Layer):
-    """From a row per utterance of the batch back to a row per dialogue."""
-
-    def call(self, rows: Tensor, like: Tensor) -> Tensor:
-        return ops.reshape(rows, (-1, ops.shape(like)[1], rows.shape[-1]))
-
-    def compute_output_shape(self, rows_shape: Any, like_shape: Any) -> tuple[Any, ...]:
-        return (like_shape[0], like_shape[1], rows_shape[-1])
-
-    def get_config(self) -> Config:
-        return super().get_config()

@@ -20,6 +20,8 @@ def predictions(
 ) -> tuple[np.ndarray, Dataset]:
     """The model's predictions on the rows of a split that have labels, and these rows."""
     dataset = rows_for(model, dataset)
+    if halves := getattr(model, "in_halves", None):
+        model, dataset = halves(dataset.subset(split))
     # Dialogues have a prediction per utterance, which batches of other lengths would not fit.
     options = {} if reads_dialogues(model) else {"by_length": True}
     batches = batches_for(model, dataset, split, batch_size, **options)

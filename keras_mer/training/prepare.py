@@ -156,6 +156,8 @@ def batches_for(
 ) -> Batches:
     """Batches of what the model reads: utterances, or dialogues whole."""
     make = dataset.dialogue_batches if reads_dialogues(model) else dataset.batches
+    if steps := getattr(model, "reads_steps", ()):
+        options = {**options, "steps": steps}
     return make(split, batch_size, workers=workers_for(dataset), **options)
 
 

@@ -78,6 +78,25 @@ def test_shuffled_batches_hold_every_utterance_once_with_its_own_label():
     assert sorted(seen) == list(range(6))
 
 
+def test_a_modality_may_keep_its_steps():
+    whole, _, _ = batches(batch_size=3)[0]
+    inputs, _, _ = batches(batch_size=3, steps=["text"], round_to=1)[0]
+    assert inputs["text"].shape == (3, 3, 3, 2)
+    assert inputs["text_mask"].sum(-1).tolist() == [[3, 2, 1], [2, 1, 0], [3, 0, 0]]
+    there = inputs["text_mask"].any(-1)
+    np.testing.assert_array_equal(there, whole["text_mask"])
+    sums = inputs["text"].sum(2) / np.maximum(inputs["text_mask"].sum(-1), 1)[..., None]
+    np.testing.assert_allclose(sums, whole["text"])
+    np.testing.assert_array_equal(inputs["audio"], whole["audio"])
+
+
+def test_steps_are_as_many_as_a_batch_needs_and_the_first_two_batches_differ():
+    lengths = [3, 3, 3, 9, 2, 17]
+    rows = {"text": Ragged.from_list([np.ones((n, 2)) for n in lengths])}
+    made = DialogueBatches(rows, np.arange(6), list("abcdef"), batch_size=1, steps=["text"])
+    assert [made[i][0]["text"].shape[2] for i in range(6)] == [8, 16, 8, 16, 8, 24]
+
+
 def test_utterances_are_exchanged_one_by_one():
     whole = batches(batch_size=3, shuffle=True)[0][0]
     inputs, labels, _ = batches(batch_size=3, shuffle=True, exchange={"audio": 1.0})[0]
@@ -89,6 +108,11 @@ def test_utterances_are_exchanged_one_by_one():
     np.testing.assert_array_equal(inputs["audio"][real][:, 0] > 0, inputs["audio_mask"][real])
     assert (inputs["audio"] != whole["audio"]).any()
     assert sorted(labels[real].ravel()) == list(range(6))
+
+
+def test_what_keeps_its_steps_is_not_exchanged():
+    with pytest.raises(ValueError, match="text cannot keep its steps and be exchanged"):
+        batches(batch_size=3, shuffle=True, exchange={"text": 0.5}, steps=["text"])
 
 
 def test_a_data_set_knows_its_dialogues_by_column_or_by_group():

@@ -6,9 +6,11 @@ import pytest
 from generated import worded as dataset
 from layer_test import to_numpy
 
+from keras_mer.data import Dataset
 from keras_mer.features import TextEncoder
 from keras_mer.predictor import Predictor
 from keras_mer.training import Recipe, compare, publish, train, train_seeds
+from keras_mer.training.evaluate import evaluate, predictions
 from keras_mer.training.prepare import complete, fit_preprocessor
 from keras_mer.training.train import build_model
 from keras_mer.training.tune_text import adapters_of, lower_features
@@ -21,6 +23,16 @@ CMMSF = {
 MCIHN = {
     "class": "MCIHN",
     "arguments": {"features": {"audio": 3}, "latent_dim": 4, "hidden_units": 8, "fusion_units": 4},
+}
+DIALOGUE = {
+    "class": "DialogueModel",
+    "arguments": {
+        "features": {"audio": 3},
+        "system": "CMMSF",
+        "arguments": {"num_heads": 2, "recurrent": False},
+        "units": 4,
+        "context_units": 4,
+    },
 }
 LATE = {"class": "LateFusionNetwork", "arguments": {"features": {"audio": 3}, "hidden_units": 4}}
 RECIPE = {
@@ -122,14 +134,65 @@ def test_systems_are_compared_each_with_its_own_encoder(tmp_path):
     }
 
 
-@pytest.mark.once
-def test_dialogues_are_refused(tmp_path):
-    dialogue = {
-        "class": "DialogueModel",
-        "arguments": {"features": {"audio": 3}, "system": "CMMSF", "units": 4, "context_units": 4},
-    }
-    with pytest.raises(ValueError, match=r"DialogueModel reads dialogues.*tuned before"):
-        train(recipe(dialogue), dataset(), 1, tmp_path)
+def in_dialogues():
+    """The rows in dialogues of one to five, some of which have no words or no sound."""
+    data = dataset()
+    numbers = np.array([0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 0, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7, 8, 8])
+    dialogues = [f"{split}{n}" for split, n in zip(data.splits, numbers, strict=True)]
+    sound = [np.full((i % 3, 3), i / 8.0) for i in range(len(data))]
+    return Dataset(
+        {"audio": sound},
+        data.labels,
+        data.splits,
+        groups=dialogues,
+        transcripts=["" if i == 8 else text for i, text in enumerate(data.transcripts)],
+        description=data.description,
+    )
+
+
+def dialogue_network(data):
+    chosen = recipe(DIALOGUE)
+    rows = lower_features(chosen, data)
+    model = build_model(chosen, fit_preprocessor(chosen, rows), seed=1)
+    network, tuned = together(chosen, model, seed=1)
+    return chosen, network, model, tuned, complete(rows, network.config["features"])
+
+
+def test_a_dialogue_is_read_as_one_network_and_as_two_halves():
+    data = in_dialogues()
+    chosen, network, model, _, rows = dialogue_network(data)
+    batches = rows.dialogue_batches("train", 2, steps=["text"])
+    found = batches.utterances(
+        np.concatenate(
+            [
+                pad_utterances(to_numpy(network.predict_on_batch(batches[i][0])))
+                for i in range(len(batches))
+            ]
+        )
+    )
+    usual = TextEncoder(**chosen.data["text_encoder"])
+    read = data.with_features("text", usual.encode(list(data.transcripts)))
+    expected, _ = predictions(model, complete(read, model.config["features"]), "train")
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    halves, scored = predictions(network, rows, "train")
+    np.testing.assert_allclose(halves, expected, atol=1e-4)
+    assert scored.ids.tolist() == data.subset("train").ids.tolist()
+
+
+def pad_utterances(rows):
+    return np.pad(rows, [(0, 0), (0, 8 - rows.shape[1]), (0, 0)])
+
+
+def test_a_text_encoder_learns_from_whole_dialogues(tmp_path):
+    data = in_dialogues()
+    run = train(recipe(DIALOGUE), data, 1, tmp_path)
+    assert run.epochs[-1]["loss"] < run.epochs[0]["loss"]
+    assert any(values.any() for name, values in run.text_adapters.arrays.items() if "_b" in name)
+    encoder = TextEncoder(**RECIPE["data"]["text_encoder"], adapters=run.text_adapters)
+    texts = encoder.encode(list(data.transcripts))
+    read = run.preprocessor.apply(data.with_features("text", texts, encoder.specification))
+    figures = evaluate(run.model, complete(read, run.model.config["features"]), "valid", "mosi")
+    assert figures["mae"] == pytest.approx(run.valid["mae"], abs=1e-4)
 
 
 @pytest.mark.once
