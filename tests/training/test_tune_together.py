@@ -183,6 +183,7 @@ def pad_utterances(rows):
     return np.pad(rows, [(0, 0), (0, 8 - rows.shape[1]), (0, 0)])
 
 
+@pytest.mark.traced
 def test_a_text_encoder_learns_from_whole_dialogues(tmp_path):
     data = in_dialogues()
     run = train(recipe(DIALOGUE), data, 1, tmp_path)
