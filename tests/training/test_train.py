@@ -33,6 +33,18 @@ class KilledError(Exception):
     pass
 
 
+@pytest.mark.once
+def test_of_a_modality_that_is_exchanged_nothing_is_expected(tmp_path):
+    data = dataset(rows=192)
+    run = train(recipe(epochs=12, exchange={"audio": 1.0}), data, seed=1, folder=tmp_path)
+    both, alone = (
+        evaluate(run.model, run.preprocessor.apply(data), "test", "mosi", modalities)
+        for modalities in (None, ["audio"])
+    )
+    assert both["corr"] > 0.85
+    assert abs(alone["corr"]) < 0.5
+
+
 @pytest.mark.traced
 def test_learns_what_is_there(tmp_path):
     data = dataset(rows=192)
