@@ -70,12 +70,12 @@ def measured(name: str, data: str, rounds: int) -> dict[str, dict[str, Any]]:
         models[precision] = model = in_precision(name, precision)
         whole = complete(dataset, model.config["features"])
         batches[precision] = batches_for(model, whole, "test", BATCH)[0][0]
-        y_pred, y_true = predictions(model, whole, "test")
+        y_pred, rows = predictions(model, whole, "test")
         y_pred = np.asarray(y_pred, "float32")
         full = y_pred if full is None else full
         found[precision] = {
             "bytes": size_of(model),
-            "figures": metrics.report(y_true, y_pred, zoo.metadata(name)["protocol"]),
+            "figures": metrics.report(rows.labels, y_pred, zoo.metadata(name)["protocol"]),
             "difference": float(np.abs(y_pred - full).max()),
         }
     for precision, ratio in times(models, batches, rounds).items():
