@@ -82,7 +82,7 @@ def test_gates_of_classes_are_the_default_where_there_are_some(run, tmp_path):
     model = CMMSF(WIDTHS, units=4, num_heads=2, outputs=3, activation="softmax")
     found = run(model, EMOTIONS, "--text", "ab", "--picture", "deep/own.svg")
     assert found["what"] == "gates"
-    assert [r["share"] for r in found["records"]] == [1, 0]
+    assert [r["share"] for r in found["records"]] == pytest.approx([1, 0])
     assert (tmp_path / "deep" / "own.svg").is_file()
 
 
@@ -103,7 +103,9 @@ def test_gates_of_msrg_by_modality_and_step(run, tmp_path):
     model = MSRG(WIDTHS, steps=3, encoder_units=4, encoder_depth=1, units=4, memory_units=4)
     found = run(model, {}, "--text", "ab", "--text", "c", "--what", "gates")
     parts = [r for r in found["records"] if r["modality"]]
-    assert [(r["row"], r["share"], r["openness"]) for r in parts[:2]] == [(1, 1, 1), (1, 0, 0)]
+    assert [r["row"] for r in parts[:2]] == [1, 1]
+    assert [r["share"] for r in parts[:2]] == pytest.approx([1, 0])
+    assert [r["openness"] for r in parts[:2]] == pytest.approx([1, 0])
     steps = [r for r in found["records"] if r["direction"] == "backward"]
     assert [(r["row"], r["step"]) for r in steps] == [(n, s) for n in (1, 2) for s in (1, 2, 3)]
     assert all(0 < r["learns"] < 1 and -1 < r["remembers"] < 1 for r in steps)
