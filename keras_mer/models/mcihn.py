@@ -17,7 +17,7 @@ from keras_mer.layers import (
 from keras_mer.layers._masking import presence, zero_masked
 from keras_mer.layers._weighted import seed_of
 from keras_mer.models._multimodal_model import MultimodalModel, named_inputs, sequence_inputs
-from keras_mer.models._per_modality import as_config
+from keras_mer.models._per_modality import as_config, per_modality
 
 
 @keras.saving.register_keras_serializable(package="keras_mer")
@@ -48,6 +48,8 @@ class MCIHN(MultimodalModel):
         num_heads: heads of the attention; they divide `latent_dim`.
         fusion_units: width of the hidden layer before the output.
         dropout: rate of dropout in the attention and before the output layer.
+        input_dropout: rate of dropout on the features themselves; one number, or one per
+            modality. What is dropped is not reconstructed.
         modality_dropout: probability of hiding a whole modality while training; one
             number, or one per modality. A modality hidden from a clip has no part in the
             layers' losses for that clip.
@@ -104,6 +106,7 @@ class MCIHN(MultimodalModel):
         num_heads: int = 4,
         fusion_units: int = 128,
         dropout: float = 0.1,
+        input_dropout: float | Mapping[str, float] = 0.0,
         modality_dropout: float | Mapping[str, float] = 0.0,
         discriminator_units: Sequence[int] = (128, 64),
         reconstruction_weight: float = 0.1,
@@ -120,9 +123,16 @@ class MCIHN(MultimodalModel):
     ) -> None:
         features = dict(features or {"text": 768, "audio": 768, "video": 768})
         inputs, masks = sequence_inputs(features, "MCIHN")
+        rates = per_modality(input_dropout, inputs, "input_dropout", "MCIHN")
 
         # layers
         hide = ModalityDropout(modality_dropout, seed=seed, name="modality_dropout")
+        drop_inputs = {
+            m: keras.layers.Dropout(
+                rates[m], seed=seed_of(seed, 100 + i), dtype=dtype, name=f"drop_{m}"
+            )
+            for i, m in enumerate(inputs)
+        }
         autoencoders = {
             m: AdversarialAutoencoder(
                 latent_dim,
@@ -157,7 +167,7 @@ class MCIHN(MultimodalModel):
 
         # graph
         visible = hide(masks)
-        codes = {m: autoencoders[m](x, mask=visible[m]) for m, x in inputs.items()}
+        codes = {m: autoencoders[m](drop_inputs[m](x), mask=visible[m]) for m, x in inputs.items()}
         there = {m: presence(visible[m]) for m in inputs}
         tokens, real = [], []
         for pair, join in gates.items():
@@ -185,6 +195,7 @@ class MCIHN(MultimodalModel):
             "num_heads": num_heads,
             "fusion_units": fusion_units,
             "dropout": dropout,
+            "input_dropout": as_config(input_dropout),
             "modality_dropout": as_config(modality_dropout),
             "discriminator_units": list(discriminator_units),
             "reconstruction_weight": reconstruction_weight,

@@ -134,6 +134,20 @@ def test_modality_dropout_hides_a_modality_while_training_and_never_else():
     assert not any(path.startswith("autoencoder_text") for path in still)
 
 
+def test_input_dropout_changes_features_while_training_and_never_else():
+    arrays = inputs()
+    rates = {"text": 0.5, "audio": 0.0, "video": 0.0}
+    model, dropping = small(), small(input_dropout=rates, seed=1)
+    for each in (model, dropping):
+        set_weights(each)
+    expected = predict(model, arrays)
+    np.testing.assert_allclose(predict(dropping, arrays), expected, atol=1e-6)
+    assert abs(to_numpy(dropping(arrays, training=True)) - expected).max() > 1e-4
+    arrays["text_mask"][:] = False  # the rest is as it was
+    trained = to_numpy(dropping(arrays, training=True))
+    np.testing.assert_allclose(trained, predict(model, arrays), atol=1e-6)
+
+
 # The first three losses, all objectives included, from the weights of `set_weights`.
 LOSSES = {
     "reversal": [6.268000, 5.843828, 5.438722],
@@ -215,7 +229,7 @@ def test_what_a_missing_modality_holds_does_not_matter(missing):
 def test_config_new_head_and_order_of_the_modalities():
     keras.utils.set_random_seed(0)
     rates = {"text": 0.0, "audio": 0.5, "video": 0.1}
-    model, arrays = small(modality_dropout=rates), inputs()
+    model, arrays = small(input_dropout=rates, modality_dropout=rates), inputs()
     config = json.loads(json.dumps(model.get_config()))
     assert MCIHN.from_config(config).get_config() == model.get_config()
     keras.utils.set_random_seed(0)
